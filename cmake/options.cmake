@@ -1,0 +1,31 @@
+# Language level, warnings, sanitizers and build accelerators. Included once by the top CMakeLists.txt.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer")
+
+set(CONSORT_SANITIZE "" CACHE STRING "'' | address,undefined | thread")
+if(CONSORT_SANITIZE)
+  add_compile_options(-fsanitize=${CONSORT_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CONSORT_SANITIZE})
+  add_compile_definitions(CONSORT_SANITIZED=1)
+endif()
+
+# Floating point: results must be the same whatever the compiler contracts, so contraction is chosen by hand.
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -ffp-contract=off)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

@@ -1,0 +1,22 @@
+// The architectures of this build, generated from the list in models/arch/CMakeLists.txt.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/model.h"
+
+namespace consort {
+
+struct Architecture {
+  std::string name;  // as in the weight file: "llama", "gemma3", "bert"
+  // Exactly one of the two is set.
+  Result<std::unique_ptr<Model>> (*load_model)(std::shared_ptr<const WeightSource>, LoadContext&) = nullptr;
+  Result<std::unique_ptr<Encoder>> (*load_encoder)(std::shared_ptr<const WeightSource>, LoadContext&) = nullptr;
+};
+
+const std::vector<Architecture>& architectures();
+const Architecture* find_architecture(std::string_view name);
+
+}  // namespace consort

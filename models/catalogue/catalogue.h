@@ -1,0 +1,67 @@
+// The catalogue of known models (configs/models.json) and how to get them: pinned digests, downloads through
+// the package client with progress, resumable, a second source when the first fails.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "memory/base/status.h"
+
+namespace consort {
+
+// Where a file's bytes can come from. Tried in order.
+struct CatalogueSource {
+  enum class Kind { kPypiMember, kBundled, kPath, kUrl } kind = Kind::kPypiMember;
+  std::string package, version, wheel, wheel_sha256, member;  // kPypiMember
+  std::string path;                                           // kBundled (relative to the project), kPath
+  std::string url;                                            // kUrl
+};
+struct CatalogueFile {
+  std::string name;  // name in the model's folder, e.g. "model.safetensors", "1_Pooling/config.json"
+  std::string role;  // weights | tokenizer | config | licence | ...
+  std::string sha256;
+  std::uint64_t bytes = 0;
+  std::vector<CatalogueSource> sources;
+  // A file assembled from parts: each part is a CatalogueFile of its own; sources above is then empty.
+  std::vector<CatalogueFile> parts;
+};
+struct CatalogueEntry {
+  std::string id, kind, architecture, licence, licence_key, terms;  // licence_key: e.g. "gemma", else empty
+  std::string query_prefix, document_prefix;                        // encoders
+  std::string main_file;  // what open_weights() gets, relative to the model's folder; "" = the folder itself
+  std::vector<CatalogueFile> files;
+};
+
+class Catalogue {
+ public:
+  // Errors: kInvalid with a JSON Pointer for unknown keys and wrong types.
+  static Result<Catalogue> load(const std::string& models_json, std::string models_dir, std::string project_dir);
+  const std::vector<CatalogueEntry>& entries() const { return entries_; }
+  const CatalogueEntry* find(std::string_view id) const;
+  const std::string& models_dir() const { return models_dir_; }
+  std::string folder(const CatalogueEntry& e) const { return models_dir_ + "/" + e.id; }
+
+  // A catalogue id, or a path to a GGUF file or a folder, becomes a path for open_weights(). Errors: kNotFound
+  // says `consort models pull ID` when a known model is not there.
+  Result<std::string> resolve(std::string_view id_or_path) const;
+
+  struct Progress {
+    std::string file;
+    std::uint64_t done = 0, total = 0;
+    std::string stage;  // "download", "verify", "unpack"
+  };
+  using ProgressFn = std::function<bool(const Progress&)>;  // false = stop (kCancelled), partial files stay
+  Status pull(const CatalogueEntry& e, bool licence_accepted, const ProgressFn& progress) const;
+  // Errors: kNotFound for missing, kCorrupt for files with another digest, all named.
+  Status verify(const CatalogueEntry& e, const ProgressFn& progress) const;
+  bool present(const CatalogueEntry& e) const;  // all files there with the right sizes
+
+ private:
+  std::vector<CatalogueEntry> entries_;
+  std::string models_dir_, project_dir_;
+};
+
+}  // namespace consort

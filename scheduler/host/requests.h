@@ -1,0 +1,123 @@
+// What can be asked of a hosted model, as typed requests. They cross the bus as Message bodies and tensors
+// (scheduler/host/wire.h converts), so a model may live in another process.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/tokenizer/chat_template.h"
+#include "scheduler/bus/message.h"
+
+namespace consort {
+
+struct SamplingOptions {
+  double temperature = 0.7;  // 0 = greedy, ties go to the lower id
+  int top_k = 0;             // 0 = off
+  double top_p = 0.95;
+  double min_p = 0.0;
+  double repetition_penalty = 1.0;  // divides positive logits, multiplies negative ones (Keskar 2019)
+  double presence_penalty = 0.0, frequency_penalty = 0.0;
+  std::vector<std::pair<TokenId, float>> logit_bias;
+  std::uint64_t seed = 0;
+};
+
+enum class WorkClass : std::uint8_t { kInteractive, kBatch, kTraining };
+
+// The prompt is exactly one of: messages (chat template; `plain_template` joins contents by a blank line with
+// one trailing newline for models without one), text, or token_ids.
+struct Prompt {
+  std::vector<ChatMessage> messages;
+  std::optional<std::string> text;
+  std::vector<TokenId> token_ids;
+  bool plain_template = false;
+  bool parse_special = true;  // text only: special-token text becomes tokens; BOS is added if the file says so
+};
+
+struct RequestContext {
+  std::string run, task;
+  SteadyTime deadline = kNoDeadline;
+  WorkClass work_class = WorkClass::kInteractive;
+  std::stop_token stop;
+};
+
+struct Usage {
+  int prompt_tokens = 0;      // of the request
+  int cached_tokens = 0;      // of those, found in the prefix tree
+  int completion_tokens = 0;
+  double queue_ms = 0, prefill_ms = 0, decode_ms = 0;
+  double flop = 0, bytes = 0;  // arithmetic and memory traffic by the model's cost figures
+};
+
+struct GenerateRequest {
+  Prompt prompt;
+  int max_tokens = 256;
+  std::vector<std::string> stop;
+  bool ignore_eos = false;
+  SamplingOptions sampling;
+  bool bypass_prefix_cache = false;
+};
+struct GenerateResult {
+  std::string text;  // bytes; may be broken UTF-8 when a character is cut
+  std::vector<TokenId> token_ids;  // without the end token
+  std::string finish_reason;       // stop | length | cancelled
+  double logprob_nats = 0;         // of the generated tokens, under temperature 1
+  Usage usage;
+};
+
+// Log-probability of each candidate text as the continuation of one prompt. The prompt's pages are shared by
+// all candidates (a prefix fork): exactly prompt + sum(candidate tokens) tokens are prefilled.
+struct ScoreRequest {
+  Prompt prompt;
+  std::vector<std::string> candidates;
+};
+struct ScoredText {
+  double logprob_nats = 0;
+  int tokens = 0;
+  std::size_t bytes = 0;
+};
+struct ScoreResult {
+  std::vector<ScoredText> candidates;
+  Usage usage;
+};
+
+// NLL of a long text in chunks of `context` tokens (command `score`).
+struct ScoreTextRequest {
+  std::string text;
+  int context = 0;  // 0 = the model's
+};
+struct ScoreTextResult {
+  std::int64_t tokens = 0, scored_tokens = 0;
+  double nll_nats = 0;
+  std::size_t bytes = 0, file_bytes = 0;  // bytes: of the scored tokens
+  Usage usage;
+};
+
+struct EmbedRequest {
+  std::vector<std::string> texts;
+  std::string input_type;  // "", "query", "document": the catalogue's prefixes
+};
+struct EmbedResult {
+  TensorLease embeddings;  // f32 [texts, dimension]
+  std::vector<int> tokens;
+  std::vector<bool> truncated;
+  Usage usage;
+};
+
+struct LogitsRequest {
+  std::vector<TokenId> token_ids;
+  int top = 32;
+};
+struct LogitsResult {  // tensors as the command `logits` writes them
+  TensorLease top_ids, top_logits, logsumexp, last;
+};
+
+struct TokenizeRequest {
+  std::vector<std::string> texts;
+  EncodeOptions options;
+};
+
+}  // namespace consort
