@@ -12,16 +12,11 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "memory/base/status.h"
+#include "memory/store/store_write.h"
 #include "scheduler/bus/message.h"
 #include "scheduler/value/value.h"
 
 namespace consort {
-
-// A write to a column family of the store that must commit together with the task's result (remember).
-struct StoreWrite {
-  std::string family, key, value;
-  bool erase = false;
-};
 
 // What a handler knows of the run it acts in. Valid during run().
 struct TaskContext {
