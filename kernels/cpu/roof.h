@@ -1,0 +1,23 @@
+// The machine's roof, measured in a moment: what a kernel's GB/s and GFLOP/s are compared with (`consort
+// bench`, the parity harness's perf mode). Source of the idea: Williams, Waterman, Patterson, "Roofline",
+// CACM 2009.
+#pragma once
+
+#include "kernels/cpu/isa.h"
+
+namespace consort {
+
+struct Roof {
+  int threads = 1;
+  double dram_read_gbs =
+      0;  // GB/s (1e9) summing a buffer four times as large as fits the last-level cache, or 256 MiB
+  double cache_read_gbs = 0;  // GB/s summing a 1 MiB buffer per thread (second-level cache)
+  double f32_gflops = 0;      // fused multiply-add counts two
+  double int8_gops = 0;       // 8-bit multiply-add counts two (vpdpbusd, or what the instruction set has)
+};
+
+// Takes about `seconds` in all and 256 MiB of memory while it runs (less where that is not to be had). Runs
+// its own threads; call it when nothing else is busy.
+Roof measure_roof(Isa isa, int threads, double seconds = 0.4);
+
+}  // namespace consort
