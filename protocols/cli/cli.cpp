@@ -1,24 +1,119 @@
 #include "protocols/cli/cli.h"
 
+#include <csignal>
+#include <pthread.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <exception>
 #include <iostream>
+#include <new>
+#include <thread>
 
 #include "kernels/cpu/isa.h"
+#include "protocols/cli/context.h"
 
 namespace consort {
+namespace {
+
+// SIGINT and SIGTERM are blocked in every thread and read by one: the first asks the command to stop, the
+// second ends the process. Nothing runs in a signal handler.
+void watch_signals(CliContext& context) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::thread([&context, set] {
+    for (int count = 0;; ++count) {
+      int signal = 0;
+      if (sigwait(&set, &signal) != 0) return;
+      if (count > 0) _exit(130);
+      context.stop.request_stop();
+    }
+  }).detach();
+}
+
+void add_global_options(CLI::App& app, Options& o) {
+  app.add_option("--config", o.config_file, "configuration file")->type_name("FILE");
+  app.add_option("--data-dir", o.data_dir, "folder of the store (CONSORT_DATA_DIR)")->type_name("DIR");
+  app.add_option("--models-dir", o.models_dir, "folder of the weights (CONSORT_MODELS_DIR)")->type_name("DIR");
+  app.add_option("--threads", o.threads, "compute threads (default: the cores this process may use)");
+  app.add_option("--device", o.device, "auto | cpu")->type_name("DEVICE");
+  app.add_option("--isa", o.isa, "force an instruction set: scalar | avx2 | avx512")->type_name("ISA");
+  app.add_option("--seed", o.seed, "seed of everything random (default: random, printed)");
+  app.add_flag("--json", o.json, "results as JSON");
+  app.add_flag("--quiet", o.quiet, "no progress, no hints");
+  app.add_option("--log-level", o.log_level, "trace | debug | info | warn | error | off")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+}
+
+// `consort help X` says what `consort X --help` says.
+std::vector<std::string> arguments(int argc, char** argv) {
+  std::vector<std::string> args(argv + 1, argv + argc);
+  if (!args.empty() && args.front() == "help") {
+    args.erase(args.begin());
+    args.push_back("--help");
+  }
+  std::reverse(args.begin(), args.end());  // CLI11 takes them from the back
+  return args;
+}
+
+Result<int> act(CliContext& context) {
+  CONSORT_CHECK_OK(resolve_options(context.options));
+  if (!context.options.isa.empty()) {
+    const auto isa = isa_from_name(context.options.isa);
+    if (!isa || !isa_supported(*isa))
+      return fail(ErrorKind::kUsage, "instruction set '" + context.options.isa + "' is not to be had here",
+                  "--isa", "this processor's best is " + std::string(isa_name(best_isa())));
+  }
+  return context.action();
+}
+
+Result<int> guarded(CliContext& context) {
+  try {
+    return act(context);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::kMemory, "out of memory", "", "lower kvBudget or memoryLimit, or load fewer models");
+  } catch (const std::exception& e) {
+    return fail(ErrorKind::kRuntime, std::string("unexpected failure: ") + e.what(), "",
+                "please report this with the command that caused it");
+  }
+}
+
+}  // namespace
 
 int run_cli(int argc, char** argv) {
-  CLI::App app{"Consort: ensembles of foundation models, orchestrated by workflows"};
+  // Lives to the end of the process: the signal thread refers to it.
+  auto& context = *new CliContext;
+  watch_signals(context);
+  CLI::App app{
+      "Consort hosts ensembles of foundation models and runs agent workflows written in JSON.\n"
+      "First steps:  consort models pull smollm2-135m-instruct\n"
+      "              consort generate --model smollm2-135m-instruct --prompt 'What is a fjord?'\n"
+      "Exit status: 0 done, 2 usage, 3 invalid input, 4 missing, 5 failed, 6 waits for an approval, 130 interrupted."};
   app.require_subcommand(1);
-  app.add_subcommand("version", "version and instruction set")->callback([] {
-    std::cout << "consort 0.1.0 (" << isa_name(best_isa()) << ")\n";
-  });
+  app.fallthrough();
+  app.set_help_all_flag("--help-all", "help of every command");
+  app.footer("`consort help COMMAND` shows a command's options.");
+  add_global_options(app, context.options);
+  for (AddCommand add : commands()) add(app, context);
+  bool json = false;
+  for (int i = 1; i < argc; ++i) json = json || std::string_view(argv[i]) == "--json";
   try {
-    app.parse(argc, argv);
+    app.parse(arguments(argc, argv));
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    context.console.configure(json, false);
+    return context.console.fail({ErrorKind::kUsage, e.what(), "", "see consort --help"});
   }
-  return 0;
+  context.console.configure(context.options.json, context.options.quiet);
+  auto status = guarded(context);
+  if (!status) return context.console.fail(status.error());
+  return *status;
 }
 
 }  // namespace consort

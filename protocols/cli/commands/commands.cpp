@@ -1,0 +1,10 @@
+#include "protocols/cli/commands/commands.h"
+
+namespace consort {
+
+const std::vector<AddCommand>& commands() {
+  static const std::vector<AddCommand> all = {add_version};
+  return all;
+}
+
+}  // namespace consort
