@@ -2,7 +2,8 @@
 // ranges that belong to an Owner. Addresses never move; giving a region back returns its granules at once, so
 // another owner can take them. The CPU back end reserves address space with mmap and commits granules from a
 // recycled backing (memfd), so that "the same granules" is literal; a CUDA back end fills the same interface
-// with virtual memory management. stats() is public and its sum over owners equals what the pool has committed.
+// with virtual memory management. stats() is public and its sum over owners equals what the pool has
+// committed.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +45,8 @@ struct PoolStats {
   std::size_t limit_bytes = 0;
   std::size_t committed_bytes = 0;  // sum over owners, kept independently of the owners' rows
   std::size_t peak_bytes = 0;
-  std::size_t free_granules = 0;    // backed granules waiting to be taken again (0 after trim)
-  std::vector<OwnerStats> owners;   // sorted by owner
+  std::size_t free_granules = 0;   // backed granules waiting to be taken again (0 after trim)
+  std::vector<OwnerStats> owners;  // sorted by owner
 };
 
 class DevicePool;
@@ -86,8 +87,9 @@ class DevicePool {
   virtual Device device() const = 0;
   // Reserves `address_bytes` of addresses and commits nothing. Errors: kMemory when no address space is left.
   virtual Result<Region> reserve(std::size_t address_bytes, Owner owner) = 0;
-  // Grows the committed front to at least `bytes` (rounded up to granules), zero-filled on first touch by this
-  // owner. Errors: kMemory when the limit would be passed even after the pressure hook; nothing changes then.
+  // Grows the committed front to at least `bytes` (rounded up to granules), zero-filled on first touch by
+  // this owner. Errors: kMemory when the limit would be passed even after the pressure hook; nothing changes
+  // then.
   virtual Status commit(Region& region, std::size_t bytes) = 0;
   // Shrinks the committed front to at least `bytes`; the granules behind it return to the pool.
   virtual void trim(Region& region, std::size_t bytes) = 0;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "memory/base/status.h"
 #include "memory/device/device_pool.h"
@@ -28,7 +29,9 @@ struct TensorView {
   std::array<std::int64_t, kMaxRank> strides = {};  // elements between neighbours of each dimension
 
   template <typename T>
-  T* as() const { return reinterpret_cast<T*>(data); }
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
   std::int64_t elements() const {
     std::int64_t n = 1;
     for (int i = 0; i < rank; ++i) n *= dims[i];
@@ -47,10 +50,21 @@ inline TensorView make_view(void* data, DType dtype, std::initializer_list<std::
   return make_view(data, dtype, std::span<const std::int64_t>(dims.begin(), dims.size()), device);
 }
 
+// Bytes of a contiguous tensor. Errors: kInvalid for a negative dim, more than kMaxRank dims, a last
+// dimension that cuts a block, or an overflow. For dims that come from outside.
+Result<std::size_t> tensor_bytes(DType dtype, std::span<const std::int64_t> dims);
+
 // Owns its bytes through a Region of the pool. Movable, not copyable. Thread: one at a time.
 class Tensor {
  public:
   Tensor() = default;
+  Tensor(Tensor&& other) noexcept
+      : region_(std::move(other.region_)), view_(std::exchange(other.view_, TensorView{})) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    region_ = std::move(other.region_);
+    view_ = std::exchange(other.view_, TensorView{});
+    return *this;
+  }
   // Errors: kMemory when the pool's limit is reached, kInvalid when the product of dims overflows.
   static Result<Tensor> allocate(DevicePool& pool, Owner owner, DType dtype,
                                  std::span<const std::int64_t> dims);
