@@ -1,0 +1,28 @@
+// CallKinds: the `call:` kinds that documents may name, by name. main fills one (agents/calls has the list)
+// and hands it to the parser and to the runner. Immutable after that; any thread may read.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "memory/base/status.h"
+#include "scheduler/workflow/task_handler.h"
+
+namespace consort {
+
+class CallKinds {
+ public:
+  // Errors: kInvalid when the kind is already there.
+  Status add(std::shared_ptr<TaskHandler> handler);
+  TaskHandler* find(std::string_view kind) const;  // nullptr when unknown
+  std::shared_ptr<TaskHandler> share(std::string_view kind) const;
+  std::string names() const;  // "chat, embed, generate", for messages
+  const std::map<std::string, std::shared_ptr<TaskHandler>, std::less<>>& all() const { return kinds_; }
+
+ private:
+  std::map<std::string, std::shared_ptr<TaskHandler>, std::less<>> kinds_;
+};
+
+}  // namespace consort

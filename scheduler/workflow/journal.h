@@ -1,0 +1,92 @@
+// Journal: what a run has done, in the Store. One commit per finished task (its output, exported state, the
+// handler's store writes, its events) keyed by run id and execution path, so that a run can go on after
+// kill -9. Owned by main; shared by all runs of a process; any thread may call.
+//
+// Families: "runs" (one record per run), "journal" (task records), "run_events". Every record is JSON with a
+// version member `v`; newer versions are refused by name.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/base/status.h"
+#include "memory/store/store.h"
+#include "scheduler/value/value.h"
+
+namespace consort {
+
+enum class RunDurability : std::uint8_t { kSync, kAsync, kExit };
+
+// status: running (in a process that may have died), completed, failed, interrupted (Ctrl-C), cancelled.
+// running, failed and interrupted runs can be resumed.
+struct RunRecord {
+  std::string id, status;
+  std::string workflow;  // "namespace/name@version"
+  std::string document_hash;
+  Value document, input;
+  std::uint64_t seed = 0;
+  std::int64_t created_ms = 0, updated_ms = 0;  // Unix time
+  Value output;                                 // completed
+  Value error;                                  // failed: the problem
+  Value usage;
+  std::uint64_t resumes = 0;
+};
+
+struct RunEvent {
+  std::uint64_t sequence_number = 0;  // per run, from 1, no gaps
+  std::string type;                   // run | task | token | value | error
+  std::string task;                   // execution path; empty for run events
+  std::int64_t time_ms = 0;           // Unix time
+  Value data;
+};
+Value event_to_value(const RunEvent& event, std::string_view run_id);
+
+// One finished (or sent, or failed) task. `path` is the task's JSON Pointer with the segments @i (iteration),
+// !k (attempt) and #v (visit after a jump back) put in.
+struct TaskRecord {
+  std::string state;        // finished | sent | failed
+  std::string kind;         // "set", "call:embed", ...
+  std::uint64_t order = 0;  // number of the event that reported it
+  std::uint32_t attempt = 1;
+  double milliseconds = 0;
+  Value output, exports, usage, problem;
+  std::int64_t due_ms = 0;  // wait: when it ends, Unix time
+};
+
+class Journal {
+ public:
+  // `store` outlives the journal. Creates its column families.
+  static Result<std::unique_ptr<Journal>> open(Store& store);
+  ~Journal();
+
+  // Runs. put: kUnavailable when the record's run is held by a live run of this process (put_new only when
+  // the id exists: kInvalid).
+  Status put_new(const RunRecord& run);
+  Result<RunRecord> get(std::string_view id) const;                     // kNotFound
+  Result<std::vector<RunRecord>> list(std::size_t limit = 1000) const;  // newest first; document left out
+  Result<std::vector<RunEvent>> events(std::string_view id, std::uint64_t after = 0,
+                                       std::size_t limit = 10000) const;
+  // (path, record) of every task of a run, in the order of their events.
+  Result<std::vector<std::pair<std::string, TaskRecord>>> tasks(std::string_view id) const;
+  // Marks a run that is not running in this process as cancelled, for good. kNotFound, kInvalid (already
+  // over).
+  Status cancel(std::string_view id);
+  // Removes a run with everything of it.
+  Status forget(std::string_view id);
+
+  Store& store() { return store_; }
+
+ private:
+  friend class RunJournal;
+  explicit Journal(Store& store);
+  struct Impl;
+  Store& store_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace consort
