@@ -3,7 +3,8 @@
 // KvCache hands out pages (kv_layout.h) for the sequences of one model, all models drawing from one pool.
 // KvSequence is a sequence's list of pages and its length. Forks share whole pages; a page that two sequences
 // hold is copied before one of them writes into it. PrefixTree remembers finished token runs, page by page.
-// Thread: the lane's thread only, except stats().
+// Pages are carved from regions of the pool under Owner{"kv", model}; a region goes back to the pool as soon
+// as none of its pages is held. Thread: the lane's thread only, except stats().
 #pragma once
 
 #include <cstdint>
@@ -29,18 +30,22 @@ class KvSequence {
   KvSequence& operator=(KvSequence&&) noexcept;
   ~KvSequence();
 
-  int length() const { return length_; }                    // tokens whose K and V are written
-  // Makes positions [length, length + tokens) writable: takes pages, copies a shared last page.
-  // Errors: kMemory when the budget is used up even after eviction from the prefix tree; nothing changes then.
+  int length() const { return length_; }  // tokens whose K and V are written
+  // Makes positions [length, length + tokens) writable: takes pages, copies a shared last page. Call it again
+  // after fork() before writing.
+  // Errors: kMemory when the budget is used up even after eviction from the prefix tree; nothing changes
+  // then.
   Status reserve(int tokens);
-  void advance(int tokens) { length_ += tokens; }           // after forward wrote them
-  void truncate(int length);                                // forgets tokens behind `length`, frees pages
-  KvSequence fork() const;                                  // shares every page
-  KvView view() const;                                      // valid until the next reserve/truncate
+  void advance(int tokens) { length_ += tokens; }  // after forward wrote them
+  void truncate(int length);                       // forgets tokens behind `length`, frees pages
+  KvSequence fork() const;                         // shares every page that holds tokens
+  KvView view() const;                             // valid until the next reserve/truncate
+
+  std::span<const std::uint32_t> page_ids() const { return page_ids_; }
 
  private:
   friend class KvCache;
-  friend class PrefixTree;
+  void release();
   KvCache* cache_ = nullptr;
   std::vector<std::uint32_t> page_ids_;
   std::vector<std::byte*> page_data_;
@@ -59,6 +64,7 @@ class KvCache {
   static Result<std::unique_ptr<KvCache>> create(DevicePool& pool, KvLayout layout, std::string model_id,
                                                  std::size_t max_bytes);
   ~KvCache();
+  KvCache(const KvCache&) = delete;
   const KvLayout& layout() const;
   KvSequence new_sequence();
 
@@ -74,6 +80,12 @@ class KvCache {
   // Every page is accounted for exactly once: free, or reference count == holders. Errors name the page.
   Status check_integrity() const;
   KvStats stats() const;
+  // Pages that reserve() can still hand out under max_bytes: free, evictable, or not carved yet (the pool's
+  // own limit may allow fewer). For admission.
+  std::size_t pages_obtainable() const;
+  static constexpr std::size_t pages_for(std::size_t tokens) {
+    return (tokens + kPageTokens - 1) / kPageTokens;
+  }
 
  private:
   friend class KvSequence;
