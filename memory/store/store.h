@@ -91,9 +91,10 @@ class StoreCursor {
   std::string_view value() const;  // the same
   Status status() const;           // kCorrupt or kIo when the walk ended early; ok otherwise
 
+  struct Impl;  // private to memory/store
+
  private:
   friend class Store;
-  struct Impl;
   explicit StoreCursor(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
@@ -152,8 +153,9 @@ class Store {
   // kInvalid (exists), kIo, kCorrupt (the copy does not verify; it is removed).
   Status checkpoint(const std::string& directory);
 
+  struct Impl;  // private to memory/store
+
  private:
-  struct Impl;
   explicit Store(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };
