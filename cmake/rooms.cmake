@@ -82,3 +82,13 @@ function(consort_registry folder)
   endforeach()
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/${folder}/registry.inc CONTENT "${text}" @ONLY)
 endfunction()
+
+# consort_embed(FOLDER FILE...): makes `generated/<folder>/<file>.inc`, the file's text as a raw string literal.
+function(consort_embed folder)
+  foreach(file ${ARGN})
+    file(READ ${CMAKE_SOURCE_DIR}/${folder}/${file} text)
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/${folder}/${file}.inc
+         CONTENT "R\"~text~(${text})~text~\"" @ONLY)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/${file})
+  endforeach()
+endfunction()

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "protocols/json/problem_json.h"
+
 namespace consort {
 namespace {
 
@@ -22,25 +24,6 @@ std::string amount(std::uint64_t n, const std::string& unit) {
   if (n >= 10'000'000) return fmt::format("{:.0f} MB", static_cast<double>(n) / 1e6);
   if (n >= 100'000) return fmt::format("{:.1f} MB", static_cast<double>(n) / 1e6);
   return fmt::format("{:.1f} kB", static_cast<double>(n) / 1e3);
-}
-
-// HTTP's status that fits a kind best (RFC 9457 wants one; the command line shows it too).
-int http_status(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kUsage:
-    case ErrorKind::kInvalid: return 400;
-    case ErrorKind::kCorrupt:
-    case ErrorKind::kUnsupported: return 422;
-    case ErrorKind::kNotFound: return 404;
-    case ErrorKind::kUnavailable: return 503;
-    case ErrorKind::kTimeout: return 504;
-    case ErrorKind::kCancelled: return 499;
-    case ErrorKind::kBudget: return 429;
-    case ErrorKind::kMemory:
-    case ErrorKind::kIo: return 507;
-    case ErrorKind::kRuntime: return 500;
-  }
-  return 500;
 }
 
 }  // namespace
@@ -72,7 +55,7 @@ void Console::note(std::string_view text) {
 }
 
 int Console::fail(const Error& error) {
-  if (json_) json_line(problem_of(error));
+  if (json_) line(error_json(error));
   std::lock_guard lock(mutex_);
   if (!json_) {
     std::string text = error.line();
@@ -84,14 +67,7 @@ int Console::fail(const Error& error) {
   return exit_status(error.kind);
 }
 
-Value problem_of(const Error& error) {
-  Value::Object members{{"type", "urn:consort:error:" + std::string(error_kind_name(error.kind))},
-                        {"title", std::string(error_kind_name(error.kind))},
-                        {"status", http_status(error.kind)},
-                        {"detail", error.hint.empty() ? error.what : error.what + ": " + error.hint}};
-  if (!error.where.empty()) members.emplace_back("instance", error.where);
-  return Value::object(std::move(members));
-}
+Value problem_value(const Error& error) { return parse_json(error_json(error)).value_or(Value()); }
 
 Progress::Progress(Console& console, std::string label, std::string unit)
     : console_(console), label_(std::move(label)), unit_(std::move(unit)), started_(now_seconds()) {

@@ -34,8 +34,8 @@ class Console {
   std::mutex mutex_;
 };
 
-// RFC 9457 problem of an error: {type, title, status, detail, instance}.
-Value problem_of(const Error& error);
+// RFC 9457 problem of an error, as a value (for an {"error": ...} line).
+Value problem_value(const Error& error);
 
 // A progress bar on stderr: redrawn on a terminal, one line at the start and one at the end elsewhere,
 // nothing with --quiet. Thread: one at a time.

@@ -42,7 +42,7 @@ Result<int> json_lines(CliContext& context, const std::function<Result<Value>(co
       if (answer.error().where.empty()) answer.error().where = "line " + std::to_string(number);
       status = 3;
     }
-    context.console.json_line(answer ? *answer : Value::object({{"error", problem_of(answer.error())}}));
+    context.console.json_line(answer ? *answer : Value::object({{"error", problem_value(answer.error())}}));
   }
   return status;
 }

@@ -1,0 +1,123 @@
+// consort run: runs a workflow, or goes on with a stored run.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "protocols/cli/commands/commands.h"
+#include "protocols/cli/commands/run_input.h"
+#include "protocols/cli/commands/workflow_tools.h"
+#include "protocols/cli/engine.h"
+#include "protocols/cli/trace_page.h"
+#include "protocols/cli/write_file.h"
+#include "protocols/json/problem_json.h"
+#include "scheduler/workflow/runner.h"
+
+namespace consort {
+namespace {
+
+struct Flags {
+  std::string file, input_file, run_id, resume, trace, stats;
+  std::vector<std::string> inputs;
+};
+
+// Says on stderr which task runs; one line each, nothing with --quiet.
+void narrate(CliContext& c, const RunEvent& event) {
+  if (c.options.quiet || event.type != "task") return;
+  const Value* state = event.data.find("state");
+  if (state == nullptr || !state->is_string()) return;
+  const Value name = event.data.get("kind");
+  c.console.note(fmt::format("   {:<9} {} {}", state->as_string(), event.task,
+                             name.is_string() ? "(" + name.as_string() + ")" : ""));
+}
+
+Status write_side_files(const Flags& f, Engine& engine, const RunReport& report) {
+  if (!f.trace.empty()) {
+    const Value trace = trace_to_value(report.trace);
+    CONSORT_CHECK_OK(write_file(f.trace, write_json_pretty(trace) + "\n"));
+    std::filesystem::path page = f.trace;
+    page.replace_extension(".html");
+    CONSORT_CHECK_OK(write_file(page.string(), trace_page(trace, report_to_value(report))));
+  }
+  if (!f.stats.empty()) CONSORT_CHECK_OK(write_file(f.stats, write_json_pretty(engine.stats()) + "\n"));
+  return {};
+}
+
+// The document to run: the named file, or with --resume alone the stored run's own document.
+Result<LoadedWorkflow> document(const Flags& f, Engine& engine) {
+  if (!f.file.empty()) return load_workflow(f.file, engine.call_kinds());
+  CONSORT_TRY(record, engine.journal().get(f.resume));
+  LoadedWorkflow loaded;
+  auto parsed = Workflow::parse(record.document, *engine.call_kinds(), nullptr);
+  loaded.workflow = parsed.workflow;
+  loaded.findings = std::move(parsed.findings);
+  return loaded;
+}
+
+Result<int> finish(CliContext& c, const Flags& f, Engine& engine, const RunReport& report) {
+  CONSORT_CHECK_OK(write_side_files(f, engine, report));
+  const bool completed = report.status == "completed";
+  if (c.options.json) {
+    c.console.json_line(report_to_value(report));
+  } else if (completed) {
+    c.console.line(report.output.is_string() ? report.output.as_string() : write_json_pretty(report.output));
+  }
+  c.console.note(fmt::format("[run {} {}, {} tasks, {} from the journal, seed {}]", report.run_id, report.status,
+                             report.tasks, report.replayed, report.seed));
+  if (completed) return 0;
+  const Error error = report.problem ? error_of(*report.problem)
+                                     : Error{ErrorKind::kRuntime, "the run ended as " + report.status};
+  if (report.status == "interrupted")
+    c.console.note("go on with: consort run " + f.file + (f.file.empty() ? "" : " ") + "--resume " + report.run_id);
+  if (c.options.json) return exit_status(error.kind);
+  return tl::unexpected(error);
+}
+
+Result<int> run(CliContext& c, const Flags& f) {
+  if (f.file.empty() && f.resume.empty())
+    return fail(ErrorKind::kUsage, "no workflow document given", "consort run", "consort run WORKFLOW.json");
+  if (!f.resume.empty() && (!f.inputs.empty() || !f.input_file.empty()))
+    return fail(ErrorKind::kUsage, "a resumed run keeps its stored input", "--resume", "leave --input out");
+  CONSORT_TRY(input, read_run_input(f.input_file, f.inputs));
+  if (!f.file.empty()) {  // findings before anything is opened or loaded
+    std::error_code ec;
+    if (!std::filesystem::exists(f.file, ec))
+      return fail(ErrorKind::kNotFound, "no such workflow document", f.file, "check the path");
+  }
+  CONSORT_TRY(engine, Engine::start(c, {.store = true}));
+  CONSORT_TRY(loaded, document(f, *engine));
+  if (loaded.workflow == nullptr) {
+    if (!c.options.json)
+      for (const Finding& finding : loaded.findings)
+        c.console.note(f.file + "#" + finding.pointer + ": " + finding.kind + ": " + finding.message);
+    return tl::unexpected(findings_error(loaded.findings, f.file));
+  }
+  RunOptions options;
+  options.run_id = f.resume.empty() ? f.run_id : f.resume;
+  options.seed = c.options.seed;
+  options.stop = c.stop.get_token();
+  options.limits.value_bytes = c.options.value_bytes;
+  options.on_event = [&c](const RunEvent& event) { narrate(c, event); };
+  Runner runner(engine->io().get_executor(), engine->call_kinds(), &engine->journal());
+  CONSORT_TRY(report, f.resume.empty()
+                          ? engine->wait(runner.run(loaded.workflow, std::move(input), std::move(options)))
+                          : engine->wait(runner.resume(loaded.workflow, std::move(options))));
+  return finish(c, f, *engine, report);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, CliContext& c) {
+  auto* sub = app.add_subcommand("run", "run a workflow");
+  auto f = std::make_shared<Flags>();
+  sub->add_option("workflow", f->file, "workflow document (JSON)");
+  sub->add_option("--input", f->inputs, "KEY=VALUE (string) or KEY:=JSON; may stand several times");
+  sub->add_option("--input-file", f->input_file, "the input as a JSON file");
+  sub->add_option("--run-id", f->run_id, "id of the new run (default: made up)");
+  sub->add_option("--resume", f->resume, "go on with this stored run");
+  sub->add_option("--trace", f->trace, "write the trace as OUT.json and as OUT.html");
+  sub->add_option("--stats", f->stats, "write memory by owner and engine counters as JSON");
+  sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+}
+
+}  // namespace consort

@@ -1,0 +1,75 @@
+// Engine: the composition of one process. Owns the memory pool, the compute threads, the lane, the bus, the
+// model hosts, the store and the retrieval memory, in the order of their dependence; everything that a command
+// or a workflow uses comes from here. Made by a command; stops what it started when destroyed.
+#pragma once
+
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "models/catalogue/catalogue.h"
+#include "protocols/cli/context.h"
+#include "scheduler/host/model_handle.h"
+
+namespace consort {
+
+class Store;
+class Retrieval;
+class DevicePool;
+class Journal;
+class CallKinds;
+
+struct EngineSetup {
+  bool store = false;   // open the data directory (one process at a time)
+  std::string listen;   // ipc address on which other processes may join this bus
+  std::string join;     // bus of another process to join
+};
+
+class Engine {
+ public:
+  static Result<std::unique_ptr<Engine>> start(const CliContext& context, EngineSetup setup = {});
+  ~Engine();
+
+  const Catalogue& catalogue() const;
+  DevicePool& pool();
+  Channel& channel();
+  ModelDirectory& models();
+  Store& store();            // REQUIRES: setup.store
+  Retrieval& retrieval();    // REQUIRES: setup.store
+  Journal& journal();        // REQUIRES: setup.store
+  std::shared_ptr<const CallKinds> call_kinds();  // those that need a store only with setup.store
+  boost::asio::io_context& io();
+
+  // Runs a coroutine on the engine's event thread and waits for its result. Never called on that thread.
+  template <typename T>
+  Result<T> wait(boost::asio::awaitable<Result<T>> task) {
+    std::promise<Result<T>> promise;
+    auto future = promise.get_future();
+    boost::asio::co_spawn(io(), std::move(task), [&promise](std::exception_ptr e, Result<T> result) {
+      if (e) {
+        promise.set_exception(e);
+      } else {
+        promise.set_value(std::move(result));
+      }
+    });
+    return future.get();
+  }
+
+  // A context for a request of this command: its stop token, no deadline.
+  RequestContext request() const;
+  // The seed of this command: --seed, or a random one, printed once as a note.
+  std::uint64_t seed();
+  // Bytes by owner, the process's resident memory, engine counters; for --stats and bench memory.
+  Value stats();
+
+ private:
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace consort
