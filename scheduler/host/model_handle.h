@@ -1,6 +1,6 @@
 // ModelHandle: a model as agents and commands see it, wherever it lives. Every call is a request on the bus;
-// the answer comes back as chunks and a response. Copyable; any thread may start a call; the awaitable resumes
-// on the executor it was started on.
+// the answer comes back as chunks and a response. Copyable; any thread may start a call; the awaitable
+// resumes on the executor it was started on.
 #pragma once
 
 #include <functional>
@@ -30,8 +30,8 @@ class ModelHandle {
       : client_(std::move(client)), model_id_(std::move(model_id)) {}
   const std::string& id() const { return model_id_; }
 
-  // Errors of all calls: what the model said (kInvalid for prompts beyond the context, ...), kNotFound when no
-  // host serves the id, kTimeout past the deadline, kCancelled after a stop request, kUnavailable when the
+  // Errors of all calls: what the model said (kInvalid for prompts beyond the context, ...), kNotFound when
+  // no host serves the id, kTimeout past the deadline, kCancelled after a stop request, kUnavailable when the
   // model's queue is full or its host vanished.
   Async<GenerateResult> generate(GenerateRequest request, RequestContext context, TextSink sink = {}) const;
   Async<ScoreResult> score(ScoreRequest request, RequestContext context) const;

@@ -11,6 +11,7 @@
 
 #include "models/tokenizer/chat_template.h"
 #include "scheduler/bus/message.h"
+#include "scheduler/lane/work.h"
 
 namespace consort {
 
@@ -25,8 +26,6 @@ struct SamplingOptions {
   std::uint64_t seed = 0;
 };
 
-enum class WorkClass : std::uint8_t { kInteractive, kBatch, kTraining };
-
 // The prompt is exactly one of: messages (chat template; `plain_template` joins contents by a blank line with
 // one trailing newline for models without one), text, or token_ids.
 struct Prompt {
@@ -34,7 +33,8 @@ struct Prompt {
   std::optional<std::string> text;
   std::vector<TokenId> token_ids;
   bool plain_template = false;
-  bool parse_special = true;  // text only: special-token text becomes tokens; BOS is added if the file says so
+  bool parse_special =
+      true;  // text only: special-token text becomes tokens; BOS is added if the file says so
 };
 
 struct RequestContext {
@@ -45,8 +45,8 @@ struct RequestContext {
 };
 
 struct Usage {
-  int prompt_tokens = 0;      // of the request
-  int cached_tokens = 0;      // of those, found in the prefix tree
+  int prompt_tokens = 0;  // of the request
+  int cached_tokens = 0;  // of those, found in the prefix tree
   int completion_tokens = 0;
   double queue_ms = 0, prefill_ms = 0, decode_ms = 0;
   double flop = 0, bytes = 0;  // arithmetic and memory traffic by the model's cost figures
@@ -61,7 +61,7 @@ struct GenerateRequest {
   bool bypass_prefix_cache = false;
 };
 struct GenerateResult {
-  std::string text;  // bytes; may be broken UTF-8 when a character is cut
+  std::string text;                // bytes; may be broken UTF-8 when a character is cut
   std::vector<TokenId> token_ids;  // without the end token
   std::string finish_reason;       // stop | length | cancelled
   double logprob_nats = 0;         // of the generated tokens, under temperature 1

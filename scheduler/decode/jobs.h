@@ -1,0 +1,67 @@
+// Jobs: requests to one model after tokenising, as its engine takes them. Callbacks run on the lane's thread
+// and must be short. `done` is called exactly once for every job that submit() accepted.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/base/status.h"
+#include "models/tokenizer/tokenizer.h"
+#include "scheduler/host/requests.h"
+
+namespace consort {
+
+struct JobTicket {
+  WorkClass work_class = WorkClass::kInteractive;
+  SteadyTime deadline = kNoDeadline;
+  std::stop_token stop;
+};
+
+struct GenerateJob {
+  std::vector<TokenId> prompt;
+  int max_tokens = 256;
+  std::vector<std::string> stop;
+  bool ignore_eos = false;
+  SamplingOptions sampling;
+  bool bypass_prefix_cache = false;
+  // Text that is final (no stop string can begin in it) with the ids that it came from; may be empty.
+  std::function<void(std::string_view text, std::span<const TokenId> ids)> on_text;
+  std::function<void(Result<GenerateResult>)> done;
+};
+
+// Exactly prompt + sum(candidates) tokens are prefilled, less what the prefix cache holds of the prompt.
+struct ScoreJob {
+  std::vector<TokenId> prompt;
+  std::vector<std::vector<TokenId>> candidates;  // each at least one token
+  std::vector<std::size_t> bytes;                // of each candidate's text
+  bool bypass_prefix_cache = false;
+  std::function<void(Result<ScoreResult>)> done;
+};
+
+struct ScoreTextJob {
+  std::vector<TokenId> tokens;  // the whole text, without BOS
+  std::optional<TokenId> bos;   // put in front of every chunk
+  int context = 0;              // tokens of a chunk, BOS included; 0 = the model's
+  std::size_t file_bytes = 0;
+  std::function<void(Result<ScoreTextResult>)> done;
+};
+
+struct LogitsJob {
+  std::vector<TokenId> tokens;
+  int top = 32;
+  std::function<void(Result<LogitsResult>)> done;
+};
+
+struct EmbedJob {
+  std::vector<std::vector<TokenId>> texts;  // with specials, each within the encoder's limit
+  std::vector<bool> truncated;
+  std::function<void(Result<EmbedResult>)> done;
+};
+
+}  // namespace consort

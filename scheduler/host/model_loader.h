@@ -1,0 +1,42 @@
+// ModelLoader: from a path to everything a host needs: weights, tokenizer, chat template and the network.
+// Tests inject their own.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "memory/base/status.h"
+#include "models/formats/weight_source.h"
+#include "models/model.h"
+#include "models/tokenizer/chat_template.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace consort {
+
+class Lane;
+
+// Exactly one of model and encoder is set.
+struct LoadedModel {
+  std::string id;
+  std::shared_ptr<const WeightSource> source;  // may be null in tests
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::optional<ChatTemplate> chat;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Encoder> encoder;
+  std::string query_prefix, document_prefix;  // encoders, from the catalogue
+  double load_ms = 0;
+};
+
+// Called on a host's thread; uses lane.call() for what needs the lane (packing).
+using ModelLoader = std::function<Result<LoadedModel>(const std::string& id, Lane& lane)>;
+
+struct ModelPlace {
+  std::string path;  // for open_weights()
+  std::string query_prefix, document_prefix;
+};
+// `resolve`: from a catalogue id or path to a place. Errors: kNotFound with what to do.
+ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string& id)> resolve);
+
+}  // namespace consort
