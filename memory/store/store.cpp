@@ -7,6 +7,7 @@
 
 #include "memory/store/owner_file.h"
 #include "memory/store/store_impl.h"
+#include "memory/store/watermark.h"
 
 namespace consort {
 namespace {
@@ -64,7 +65,12 @@ std::string WriteStop::why() const {
 Store::Impl::~Impl() {
   if (db) {
     for (const auto& [name, handle] : families) db->DestroyColumnFamilyHandle(handle);
-    if (owns_directory) remove_owner_file(directory);  // before the lock goes, so that a successor's stays
+    if (owns_directory) {  // before the lock goes, so that a successor's files stay
+      Watermark mark = manifest_now(directory);
+      mark.sequence = db->GetLatestSequenceNumber();
+      write_watermark(directory, mark);
+      remove_owner_file(directory);
+    }
     db->Close();
   }
 }

@@ -12,6 +12,7 @@
 #include "memory/store/owner_file.h"
 #include "memory/store/record.h"
 #include "memory/store/store_impl.h"
+#include "memory/store/watermark.h"
 
 namespace consort {
 namespace {
@@ -155,6 +156,29 @@ Status open_database(Store::Impl& impl, bool exists) {
   return {};
 }
 
+// A MANIFEST that is not what it was at the last orderly close, plus more, no longer names all tables;
+// RocksDB would delete the others.
+Status check_manifest(const Store::Impl& impl, const std::optional<Watermark>& watermark) {
+  if (impl.options.salvage_log || !watermark) return {};
+  const Watermark now = manifest_now(impl.directory, watermark->manifest_bytes);
+  if (now.manifest != watermark->manifest ||
+      (now.manifest_bytes == watermark->manifest_bytes && now.manifest_hash == watermark->manifest_hash)) {
+    return {};
+  }
+  return fail(ErrorKind::kCorrupt, fmt::format("the store's {} is damaged", now.manifest), impl.directory,
+              kRestoreHint);
+}
+
+// Fewer writes than at the last orderly close: the end of the log is gone.
+Status check_sequence(const Store::Impl& impl, const std::optional<Watermark>& watermark) {
+  const std::uint64_t found = impl.db->GetLatestSequenceNumber();
+  if (impl.options.salvage_log || !watermark || found >= watermark->sequence) return {};
+  return fail(
+      ErrorKind::kCorrupt,
+      fmt::format("the end of the store's log is lost: write {} of {} was found", found, watermark->sequence),
+      impl.directory, kRestoreHint);
+}
+
 bool holds_keys(Store::Impl& impl) {
   for (const auto& [name, handle] : impl.families) {
     std::unique_ptr<rocksdb::Iterator> it(impl.db->NewIterator(rocksdb::ReadOptions(), handle));
@@ -214,7 +238,10 @@ Result<std::shared_ptr<Store::Impl>> open_impl(const std::string& directory, con
   impl->write_buffers = std::make_shared<rocksdb::WriteBufferManager>(
       std::max<std::size_t>(options.write_buffer_bytes, 1u << 20), impl->cache);
   impl->family_options = rocksdb::ColumnFamilyOptions(database_options(*impl));
+  const auto watermark = exists ? read_watermark(directory) : std::nullopt;
+  CONSORT_CHECK_OK(check_manifest(*impl, watermark));
   CONSORT_CHECK_OK(open_database(*impl, exists));
+  CONSORT_CHECK_OK(check_sequence(*impl, watermark));
   CONSORT_CHECK_OK(check_format(*impl));
   if (!options.read_only) {
     write_owner_file(directory, this_process());
