@@ -31,8 +31,8 @@ struct TensorEntry {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
-  virtual std::string format() const = 0;    // "gguf v3", "safetensors"
-  virtual std::string location() const = 0;  // path, for messages
+  virtual std::string format() const = 0;        // "gguf v3", "safetensors"
+  virtual std::string location() const = 0;      // path, for messages
   virtual std::string architecture() const = 0;  // "llama", "gemma3", "bert"; empty when the file has none
 
   // Metadata. GGUF: its keys ("llama.block_count"). Hugging Face folders: config.json's keys, nested ones
@@ -55,8 +55,8 @@ class WeightSource {
 };
 
 // Opens a .gguf file, a .safetensors file, or a Hugging Face folder (config.json + *.safetensors, sharded or
-// not). Errors: kNotFound, kCorrupt (truncated, wrong magic, offsets outside the file), kUnsupported (version,
-// quantisation: named).
+// not). Errors: kNotFound, kCorrupt (truncated, wrong magic, offsets outside the file), kUnsupported
+// (version, quantisation: named).
 Result<std::unique_ptr<WeightSource>> open_weights(const std::string& path);
 
 }  // namespace consort
