@@ -26,6 +26,21 @@ struct FormatError : std::exception {
   Error error;
 };
 
+// A name from a file, safe to print: bytes that are not printable ASCII become \xNN, long names are cut.
+inline std::string printable(std::string_view name) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  constexpr std::size_t kMaxShown = 160;
+  std::string text;
+  for (const char c : name.substr(0, kMaxShown)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7f)
+      text += c;
+    else
+      text += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+  }
+  return name.size() > kMaxShown ? text + "..." : text;
+}
+
 // a * b, or false when it does not fit.
 inline bool checked_multiply(std::uint64_t a, std::uint64_t b, std::uint64_t& product) {
   return !__builtin_mul_overflow(a, b, &product);

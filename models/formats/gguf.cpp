@@ -365,7 +365,7 @@ Result<std::unique_ptr<WeightSource>> open_gguf(const std::string& path) {
   try {
     return std::unique_ptr<WeightSource>(std::make_unique<GgufSource>(std::move(file)));
   } catch (FormatError& e) {
-    e.error.where = e.error.where.empty() ? path : path + ", " + e.error.where;
+    e.error.where = e.error.where.empty() ? path : path + ", " + printable(e.error.where);
     return tl::unexpected<Error>(std::move(e.error));
   } catch (const std::bad_alloc&) {
     return fail(ErrorKind::kMemory, "not enough memory for the file's metadata", path);

@@ -46,7 +46,7 @@ class SafetensorsSource final : public WeightSource {
     for (const auto& entry : file.tensors()) {
       if (!tensors_.add(entry))
         throw FormatError(ErrorKind::kCorrupt, "a tensor stands in two shards",
-                          location_ + ", tensor " + entry.name);
+                          location_ + ", tensor " + printable(entry.name));
       holders_.emplace(entry.name, files_.size());
     }
     files_.push_back(std::move(file));
@@ -164,7 +164,7 @@ void add_shards(SafetensorsSource& source, const std::string& folder, const std:
   for (const auto& [tensor, shard] : map->items())
     if (source.holder(tensor) != shards.at(shard.get<std::string>()))
       throw FormatError(ErrorKind::kCorrupt, "the shard does not hold the tensor that the index names",
-                        shard.get<std::string>() + ", tensor " + tensor);
+                        folder + "/" + shard.get<std::string>() + ", tensor " + printable(tensor));
 }
 
 template <typename Open>

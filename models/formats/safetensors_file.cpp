@@ -108,7 +108,7 @@ SafetensorsFile::SafetensorsFile(const std::string& path) {
   try {
     parse();
   } catch (FormatError& e) {
-    e.error.where = e.error.where.empty() ? path : path + ", " + e.error.where;
+    e.error.where = e.error.where.empty() ? path : path + ", " + printable(e.error.where);
     throw;
   }
 }
