@@ -1,0 +1,61 @@
+// VectorIndex: exact nearest neighbours over one space. Rows lie one behind the other in memory; a search
+// reads them all, which for the size of an agent's memory (tens of thousands of rows) is a few milliseconds
+// and needs no build, no tuning and no recovery.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "memory/retrieval/item.h"
+
+namespace consort {
+
+// Inner product of two vectors of n floats.
+using DotFunction = float (*)(const float* a, const float* b, std::size_t n);
+// 16 running sums, added in a fixed order: the same bits with every instruction set.
+float dot_portable(const float* a, const float* b, std::size_t n);
+
+struct ScoredSlot {
+  std::uint32_t slot = 0;
+  double score = 0;
+};
+
+// Not thread-safe; its namespace's lock guards it.
+class VectorIndex {
+ public:
+  explicit VectorIndex(VectorSpace space) : space_(std::move(space)) {}
+
+  const VectorSpace& space() const { return space_; }
+  std::size_t size() const { return slots_.size(); }
+  bool has(std::uint32_t slot) const { return rows_.contains(slot); }
+  std::span<const float> row(std::uint32_t slot) const;  // REQUIRES: has(slot)
+  std::size_t bytes() const;
+
+  // Adds or replaces. REQUIRES: vector.size() == space().dimension.
+  void put(std::uint32_t slot, std::span<const float> vector);
+  void erase(std::uint32_t slot);
+  // Gives every row its new slot; rows of slots that map to kNone vanish.
+  void renumber(const std::vector<std::uint32_t>& to);
+  static constexpr std::uint32_t kNone = ~0u;
+
+  // All rows that `keep` accepts (empty: all), scored against `query`: cosine or inner product by the space.
+  // REQUIRES: query.size() == space().dimension.
+  std::vector<ScoredSlot> score(std::span<const float> query, DotFunction dot,
+                                const std::function<bool(std::uint32_t)>& keep) const;
+
+ private:
+  VectorSpace space_;
+  std::vector<float> values_;                              // size() * dimension
+  std::vector<float> inverse_norms_;                       // for cosine
+  std::vector<std::uint32_t> slots_;                       // of each row
+  std::unordered_map<std::uint32_t, std::uint32_t> rows_;  // slot -> row
+};
+
+// 1 / |v|, or 0 for the zero vector.
+float inverse_norm(std::span<const float> v);
+
+}  // namespace consort
