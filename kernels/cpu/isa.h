@@ -10,9 +10,9 @@ namespace consort {
 
 enum class Isa { kScalar, kAvx2, kAvx512 };  // kAvx512: F, BW, VL, DQ, VNNI, VBMI, BF16
 
-Isa best_isa();                                        // the best of this processor
-bool isa_supported(Isa isa);                           // can this processor run it?
-std::string_view isa_name(Isa isa);                    // "scalar", "avx2", "avx512"
+Isa best_isa();                      // the best of this processor
+bool isa_supported(Isa isa);         // can this processor run it?
+std::string_view isa_name(Isa isa);  // "scalar", "avx2", "avx512"
 std::optional<Isa> isa_from_name(std::string_view name);
 
 }  // namespace consort

@@ -9,8 +9,7 @@ namespace consort {
 
 struct Roof {
   int threads = 1;
-  double dram_read_gbs =
-      0;  // GB/s (1e9) summing a buffer four times as large as fits the last-level cache, or 256 MiB
+  double dram_read_gbs = 0;   // GB/s (1e9) reading 256 MiB once; a huge last-level cache may hold a part
   double cache_read_gbs = 0;  // GB/s summing a 1 MiB buffer per thread (second-level cache)
   double f32_gflops = 0;      // fused multiply-add counts two
   double int8_gops = 0;       // 8-bit multiply-add counts two (vpdpbusd, or what the instruction set has)

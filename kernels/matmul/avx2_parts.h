@@ -1,0 +1,14 @@
+// The pieces of the AVX2 route, one file each. Internal to kernels/matmul.
+#pragma once
+
+#include "kernels/matmul/kernel_table.h"
+
+namespace consort::matmul_detail {
+
+void quantise_row_avx2(const float* x, std::int64_t cols, ActivationBlock* blocks, float* scales,
+                       std::int32_t* sums);
+void unpack_avx2(DType type, const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to);
+void plain_rows_avx2(DType type, const std::uint8_t* tile, int tiles, const float* x, std::int64_t x_stride,
+                     std::int64_t cols, std::int64_t rows, const OutTile& out);
+
+}  // namespace consort::matmul_detail

@@ -1,0 +1,72 @@
+// What one instruction set provides to matmul.cpp. Internal to kernels/matmul; no standard-library types,
+// since the definitions are compiled with instruction sets that the rest of the program may not have.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu/isa.h"
+#include "kernels/matmul/layout.h"
+
+namespace consort::matmul_detail {
+
+// Rows of x, quantised in blocks of 32: x = scale (256 high + low), |x / scale| <= kActivationMax. A block
+// whose largest magnitude is below kTiny is zero; one with a NaN or infinity has scale NaN.
+inline constexpr float kActivationMax = 32639.0f;  // 127 * 256 + 127: both halves fit signed bytes
+inline constexpr float kTiny = 0x1p-100f;
+
+struct ActivationBlock {
+  std::int8_t high[32];
+  std::int8_t low[32];
+};
+
+struct Activations {
+  ActivationBlock* blocks = nullptr;  // [M][cols / 32]
+  float* scales = nullptr;            // [M][cols / 32]
+  std::int32_t* sums = nullptr;       // [M][cols / 32][2]: sums of the integers of each half block
+  std::int64_t row_blocks = 0;        // cols / 32
+};
+
+// For each row, block and group: symmetric formats int32 -(offset x sum), affine formats float scale x sum.
+struct Corrections {
+  const std::uint32_t* bits = nullptr;  // [M][cols / 32][groups], int32 or float32
+};
+
+// A tile unpacked for use by many rows of x (and by the routes without an own packed kernel).
+struct UnpackedTile {
+  std::uint8_t* codes = nullptr;  // [cols / 32][8][64], as in layout.h
+  float* scales = nullptr;        // [cols / 32][groups][16]
+  float* minimums = nullptr;      // the same; affine formats only
+};
+
+// One tile's (or `tiles` neighbouring tiles') share of out for some rows.
+struct OutTile {
+  float* out = nullptr;         // row 0, first column of the first tile
+  std::int64_t out_stride = 0;  // floats between rows
+  int live = 0;                 // valid columns from `out` on, at most 16 x tiles
+  const float* bias = nullptr;  // at the same column, or none
+};
+
+struct KernelTable {
+  // Quantises one row of `cols` (a multiple of 32) floats into row-local pointers.
+  void (*quantise_row)(const float* x, std::int64_t cols, ActivationBlock* blocks, float* scales,
+                       std::int32_t* sums);
+  // out (1 row) = one packed tile times one row; null where the set has none for it.
+  void (*packed_row)(DType type, const std::uint8_t* tile, const Activations& x,
+                     const std::uint32_t* corrections, std::int64_t row, const OutTile& out);
+  void (*unpack)(DType type, const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to);
+  // out rows [0, rows) = `tiles` (1 or 2) unpacked tiles times rows [0, rows) of x.
+  void (*unpacked_rows)(DType type, const UnpackedTile* w, int tiles, const Activations& x,
+                        const std::uint32_t* corrections, std::int64_t rows, const OutTile& out);
+  // Plain formats: `tiles` (at most kPlainTiles) neighbouring packed tiles times rows [0, rows) of x.
+  void (*plain_rows)(DType type, const std::uint8_t* tile, int tiles, const float* x, std::int64_t x_stride,
+                     std::int64_t cols, std::int64_t rows, const OutTile& out);
+};
+
+inline constexpr int kPlainTiles = 4;
+
+const KernelTable& scalar_kernels();
+const KernelTable& avx2_kernels();
+const KernelTable& avx512_kernels();
+
+}  // namespace consort::matmul_detail

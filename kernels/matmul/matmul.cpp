@@ -1,0 +1,190 @@
+#include "kernels/matmul/matmul.h"
+
+#include <algorithm>
+
+#include "kernels/matmul/kernel_table.h"
+
+namespace consort {
+namespace {
+
+using namespace matmul_detail;
+
+constexpr int kQuantTiles = 2;        // tiles unpacked at a time for many rows
+constexpr std::size_t kRowGrain = 8;  // rows of x quantised by one claim
+
+const KernelTable& table_of(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      return scalar_kernels();
+    case Isa::kAvx2:
+      return avx2_kernels();
+    case Isa::kAvx512:
+      return avx512_kernels();
+  }
+  return scalar_kernels();
+}
+
+// The corrections of one kind of format, shared by all jobs of that kind.
+struct CorrectionKind {
+  int groups = 0;
+  bool affine = false;
+  int log2_offset = 0;
+  std::uint32_t* bits = nullptr;
+};
+
+struct Task {  // one job with what it needs
+  const MatmulJob* job = nullptr;
+  const std::uint32_t* corrections = nullptr;
+  std::size_t first_step = 0;  // of the batch's steps; a step is a group of neighbouring tiles
+  int step_tiles = 1;
+};
+
+// Corrections of one row for one kind (kernel_table.h).
+void fill_corrections(const CorrectionKind& kind, const Activations& x, std::int64_t row) {
+  for (std::int64_t b = row * x.row_blocks; b < (row + 1) * x.row_blocks; ++b)
+    for (int g = 0; g < kind.groups; ++g) {
+      const std::int32_t sum = kind.groups == 2 ? x.sums[2 * b + g] : x.sums[2 * b] + x.sums[2 * b + 1];
+      kind.bits[b * kind.groups + g] =
+          kind.affine ? __builtin_bit_cast(std::uint32_t, x.scales[b] * static_cast<float>(sum))
+                      : static_cast<std::uint32_t>(-(sum * (1 << kind.log2_offset)));
+    }
+}
+
+// One call of matmul(): the batch's plan, then its execution.
+class Batch {
+ public:
+  Batch(Exec& exec, TensorView x, std::span<const MatmulJob> jobs)
+      : exec_(exec),
+        table_(table_of(exec.isa)),
+        x_(x),
+        rows_(x.rows()),
+        cols_(x.cols()),
+        x_stride_(x.rank >= 2 ? x.strides[x.rank - 2] : x.cols()) {
+    tasks_ = exec.scratch.take_array<Task>(jobs.size());
+    kinds_ = exec.scratch.take_array<CorrectionKind>(jobs.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) plan(jobs[i], tasks_[i]);
+  }
+
+  void run() {
+    if (kind_count_ > 0) quantise();
+    const std::size_t grain = rows_ == 1 ? 2 : 1;
+    exec_.threads.parallel_for(steps_, grain, [&](std::size_t begin, std::size_t end, int worker) {
+      for (std::size_t s = begin; s < end; ++s) step(s, worker);
+    });
+  }
+
+ private:
+  bool one_packed_row() const { return rows_ == 1 && table_.packed_row != nullptr; }
+
+  void plan(const MatmulJob& job, Task& task) {
+    const DType type = job.weights->dtype();
+    task = Task{&job, nullptr, steps_, is_plain(type) ? kPlainTiles : one_packed_row() ? 1 : kQuantTiles};
+    const std::int64_t tiles = (job.weights->rows() + kTile - 1) / kTile;
+    steps_ += static_cast<std::size_t>((tiles + task.step_tiles - 1) / task.step_tiles);
+    if (is_plain(type)) return;
+    if (kind_count_ == 0) take_activations();
+    task.corrections = kind_for(pack_format(type)).bits;
+    if (!one_packed_row() && unpacked_.empty()) unpacked_.take(exec_, cols_);
+  }
+
+  void take_activations() {
+    quantised_.row_blocks = cols_ / kBlock;
+    const auto n = static_cast<std::size_t>(rows_ * quantised_.row_blocks);
+    quantised_.blocks = exec_.scratch.take_array<ActivationBlock>(n).data();
+    quantised_.scales = exec_.scratch.take_array<float>(n).data();
+    quantised_.sums = exec_.scratch.take_array<std::int32_t>(2 * n).data();
+  }
+
+  const CorrectionKind& kind_for(PackFormat f) {
+    for (std::size_t i = 0; i < kind_count_; ++i) {
+      const CorrectionKind& k = kinds_[i];
+      if (k.groups == f.groups && k.affine == f.affine && k.log2_offset == f.log2_offset) return k;
+    }
+    const auto n = static_cast<std::size_t>(rows_ * quantised_.row_blocks * f.groups);
+    CorrectionKind& k = kinds_[kind_count_++];
+    k = CorrectionKind{f.groups, f.affine, f.log2_offset, exec_.scratch.take_array<std::uint32_t>(n).data()};
+    return k;
+  }
+
+  void quantise() {
+    exec_.threads.parallel_for(rows_, kRowGrain, [&](std::size_t begin, std::size_t end, int) {
+      for (std::size_t m = begin; m < end; ++m) {
+        const std::size_t b = m * quantised_.row_blocks;
+        table_.quantise_row(x_.as<float>() + m * x_stride_, cols_, quantised_.blocks + b,
+                            quantised_.scales + b, quantised_.sums + 2 * b);
+        for (std::size_t i = 0; i < kind_count_; ++i)
+          fill_corrections(kinds_[i], quantised_, static_cast<std::int64_t>(m));
+      }
+    });
+  }
+
+  void step(std::size_t s, int worker) {
+    std::size_t i = tasks_.size() - 1;
+    while (tasks_[i].first_step > s) --i;
+    const Task& task = tasks_[i];
+    const MatmulJob& job = *task.job;
+    const PackedMatrix& w = *job.weights;
+    const std::int64_t first_tile = static_cast<std::int64_t>(s - task.first_step) * task.step_tiles;
+    const std::int64_t first = first_tile * kTile;
+    const auto live = static_cast<int>(std::min<std::int64_t>(task.step_tiles * kTile, w.rows() - first));
+    const std::int64_t out_stride = job.out.rank >= 2 ? job.out.strides[job.out.rank - 2] : job.out.cols();
+    const OutTile out{job.out.as<float>() + first, out_stride, live, job.bias ? job.bias + first : nullptr};
+    const std::size_t tile_size = tile_bytes(w.dtype(), static_cast<std::size_t>(cols_));
+    const auto* tile = reinterpret_cast<const std::uint8_t*>(w.data()) + first_tile * tile_size;
+    const int tiles = (live + kTile - 1) / kTile;
+    if (is_plain(w.dtype())) {
+      table_.plain_rows(w.dtype(), tile, tiles, x_.as<float>(), x_stride_, cols_, rows_, out);
+    } else if (one_packed_row()) {
+      table_.packed_row(w.dtype(), tile, quantised_, task.corrections, 0, out);
+    } else {
+      UnpackedTile to[kQuantTiles];
+      for (int t = 0; t < tiles; ++t) {
+        to[t] = unpacked_.at(worker, t);
+        table_.unpack(w.dtype(), tile + t * tile_size, cols_, to[t]);
+      }
+      table_.unpacked_rows(w.dtype(), to, tiles, quantised_, task.corrections, rows_, out);
+    }
+  }
+
+  // Room for kQuantTiles unpacked tiles a worker.
+  class UnpackRoom {
+   public:
+    bool empty() const { return base_ == nullptr; }
+    void take(Exec& exec, std::int64_t cols) {
+      const auto blocks = static_cast<std::size_t>(cols / kBlock);
+      codes_ = blocks * 512;
+      scales_ = blocks * 2 * kTile * sizeof(float);
+      base_ = exec.scratch.take((codes_ + 2 * scales_) * kQuantTiles * exec.threads.size());
+    }
+    UnpackedTile at(int worker, int tile) const {
+      std::byte* p = base_ + (codes_ + 2 * scales_) * static_cast<std::size_t>(worker * kQuantTiles + tile);
+      return {reinterpret_cast<std::uint8_t*>(p), reinterpret_cast<float*>(p + codes_),
+              reinterpret_cast<float*>(p + codes_ + scales_)};
+    }
+
+   private:
+    std::byte* base_ = nullptr;
+    std::size_t codes_ = 0, scales_ = 0;
+  };
+
+  Exec& exec_;
+  const KernelTable& table_;
+  TensorView x_;
+  std::int64_t rows_, cols_, x_stride_;
+  std::span<Task> tasks_;
+  std::span<CorrectionKind> kinds_;
+  std::size_t kind_count_ = 0;
+  std::size_t steps_ = 0;
+  Activations quantised_;
+  UnpackRoom unpacked_;
+};
+
+}  // namespace
+
+void matmul(Exec& exec, TensorView x, std::span<const MatmulJob> jobs) {
+  if (jobs.empty() || x.rows() == 0) return;
+  ScratchArena::Mark mark(exec.scratch);
+  Batch(exec, x, jobs).run();
+}
+
+}  // namespace consort
