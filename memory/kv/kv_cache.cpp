@@ -239,4 +239,6 @@ std::size_t KvCache::pages_obtainable() const {
   return impl_->store.pages_free() + impl_->tree.evictable() + impl_->store.pages_not_carved();
 }
 
+std::size_t KvCache::pages_capacity() const { return impl_->store.capacity(); }
+
 }  // namespace consort

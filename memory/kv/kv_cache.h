@@ -83,6 +83,7 @@ class KvCache {
   // Pages that reserve() can still hand out under max_bytes: free, evictable, or not carved yet (the pool's
   // own limit may allow fewer). For admission.
   std::size_t pages_obtainable() const;
+  std::size_t pages_capacity() const;  // that max_bytes allows in all
   static constexpr std::size_t pages_for(std::size_t tokens) {
     return (tokens + kPageTokens - 1) / kPageTokens;
   }

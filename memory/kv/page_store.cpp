@@ -40,10 +40,6 @@ PageStore::PageStore(DevicePool& pool, Owner owner, std::size_t page_bytes, std:
       shape_(region_shape(page_bytes)),
       max_slabs_(max_bytes / (shape_.granules * kGranuleBytes)) {}
 
-std::size_t PageStore::pages_not_carved() const {
-  return max_slabs_ * shape_.pages - pages_total();
-}
-
 Result<PageId> PageStore::take() {
   if (free_.empty()) CONSORT_CHECK_OK(add_slab());
   const PageId id = *free_.begin();

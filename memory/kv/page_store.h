@@ -37,7 +37,8 @@ class PageStore {
   std::uint32_t references(PageId id) const { return pages_[id].references; }
   std::byte* data(PageId id) const { return pages_[id].data; }
   std::size_t page_bytes() const { return page_bytes_; }
-  std::size_t pages_not_carved() const;  // that max_bytes still allows
+  std::size_t pages_not_carved() const { return capacity() - pages_total(); }  // that max_bytes still allows
+  std::size_t capacity() const { return max_slabs_ * shape_.pages; }
   std::size_t pages_free() const { return free_count_.load(std::memory_order_relaxed); }
   std::size_t pages_total() const { return total_count_.load(std::memory_order_relaxed); }
   std::size_t pages_shared() const { return shared_count_.load(std::memory_order_relaxed); }
