@@ -1,0 +1,93 @@
+// Draws tokens one at a time until an end token, a stop string, max_tokens or the end of the context.
+#include <algorithm>
+#include <utility>
+
+#include "scheduler/decode/run.h"
+#include "scheduler/decode/text_assembler.h"
+
+namespace consort {
+namespace {
+
+class GenerateRun final : public Run {
+ public:
+  GenerateRun(GenerateJob job, Sampler sampler, JobTicket ticket)
+      : Run(std::move(ticket)), job_(std::move(job)), sampler_(std::move(sampler)), text_(job_.stop) {
+    sampler_.add_prompt(job_.prompt);
+    usage().prompt_tokens = static_cast<int>(job_.prompt.size());
+  }
+
+  std::size_t pages_needed(int context) const override {
+    const std::size_t asked = job_.prompt.size() + static_cast<std::size_t>(job_.max_tokens);
+    return KvCache::pages_for(std::min(asked, static_cast<std::size_t>(context)));
+  }
+  std::span<const TokenId> prompt() const override { return job_.prompt; }
+  bool shares() const override { return !job_.bypass_prefix_cache; }
+
+  void begin(RunHost& host, KvSequence prefix) override {
+    Sequence& s = host.add_sequence(*this, std::move(prefix), job_.prompt);
+    s.shareable = shares();
+    s.wanted_from = static_cast<int>(job_.prompt.size()) - 1;
+    s.wanted_to = INT_MAX;
+  }
+
+  void read_row(const Sequence&, int position, std::span<const float> logits, SamplerScratch& scratch,
+                RowResult& out) override {
+    auto id = sampler_.sample(logits, static_cast<std::uint64_t>(position) + 1, scratch);
+    if (!id) {
+      out.status = forward_error(id);
+      return;
+    }
+    out.token = *id;
+    out.logprob_nats = log_probability(logits, *id);
+  }
+
+  void take_row(RunHost& host, Sequence& s, int, const RowResult& row) override {
+    if (!row.status) return fail_with(row.status.error());
+    first_result();
+    const Tokenizer& tokenizer = host.model_tokenizer();
+    if (!job_.ignore_eos && tokenizer.is_end_of_generation(row.token)) return finish("stop");
+    sampler_.accept(row.token);
+    logprob_nats_ += row.logprob_nats;
+    ++usage().completion_tokens;
+    s.tokens.push_back(row.token);
+    if (text_.add(row.token, tokenizer.token_bytes(row.token))) return finish("stop");
+    const bool full = static_cast<int>(s.tokens.size()) > host.context();
+    if (usage().completion_tokens >= job_.max_tokens || full) return finish("length");
+    publish(false);
+  }
+
+  void computed(RunHost&, Sequence&) override {}  // the last row always adds a token or finishes
+
+ private:
+  void publish(bool all) {
+    const TextAssembler::Piece piece = text_.take(all);
+    if (job_.on_text && !(piece.text.empty() && piece.ids.empty())) job_.on_text(piece.text, piece.ids);
+  }
+
+  void finish(const char* reason) {
+    publish(true);
+    close_books();
+    GenerateResult result;
+    result.text = text_.text();
+    result.token_ids = text_.ids();
+    result.finish_reason = reason;
+    result.logprob_nats = logprob_nats_;
+    result.usage = usage();
+    job_.done(std::move(result));
+  }
+
+  void report(Error error) override { job_.done(tl::unexpected<Error>(std::move(error))); }
+
+  GenerateJob job_;
+  Sampler sampler_;
+  TextAssembler text_;
+  double logprob_nats_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Run> make_run(GenerateJob job, Sampler sampler, JobTicket ticket) {
+  return std::make_unique<GenerateRun>(std::move(job), std::move(sampler), std::move(ticket));
+}
+
+}  // namespace consort

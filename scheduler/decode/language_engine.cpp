@@ -1,0 +1,149 @@
+#include "scheduler/decode/language_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "memory/base/checked.h"
+#include "scheduler/decode/engine_core.h"
+#include "scheduler/decode/text_assembler.h"
+
+namespace consort {
+namespace {
+
+constexpr std::size_t kMaxCandidates = 4096;
+constexpr std::size_t kMaxTopValues = 1u << 24;  // values that one logits request may bring back
+
+Status check_tokens(const ModelInfo& info, std::span<const TokenId> tokens, std::string_view what) {
+  if (tokens.empty()) return fail(ErrorKind::kInvalid, fmt::format("the {} has no tokens", what), info.id);
+  for (const TokenId id : tokens)
+    if (id < 0 || id >= info.vocab_size)
+      return fail(
+          ErrorKind::kInvalid,
+          fmt::format("token id {} of the {} is outside the vocabulary of {}", id, what, info.vocab_size),
+          info.id);
+  return {};
+}
+
+Status check_length(const ModelInfo& info, std::size_t tokens, int context, std::string_view what) {
+  if (tokens <= static_cast<std::size_t>(context)) return {};
+  return fail(ErrorKind::kInvalid,
+              fmt::format("the {} has {} tokens, the model's context holds {}", what, tokens, context),
+              info.id, "shorten it");
+}
+
+}  // namespace
+
+struct LanguageEngine::Impl {
+  explicit Impl(std::unique_ptr<EngineCore> c) : core(std::move(c)) {}
+  std::unique_ptr<EngineCore> core;
+};
+
+Result<std::shared_ptr<LanguageEngine>> LanguageEngine::create(std::unique_ptr<Model> model,
+                                                               std::shared_ptr<const Tokenizer> tokenizer,
+                                                               DevicePool& pool, EngineOptions options) {
+  const ModelInfo& info = model->info();
+  if (options.max_sequences < 1 || options.max_sequences > 4096 || options.max_queue < 1 ||
+      options.prefill_chunk < 1 || options.busy_prefill_chunk < 1 || options.score_rows < 1 ||
+      options.score_rows > 4096 || options.max_context < 0)
+    return fail(ErrorKind::kInvalid, "engine options are out of range", info.id);
+  if (info.vocab_size < 1 || info.context_length < 1)
+    return fail(
+        ErrorKind::kInvalid,
+        fmt::format("impossible model: vocabulary {}, context {}", info.vocab_size, info.context_length),
+        info.id);
+  const std::size_t budget = options.kv_max_bytes > 0 ? options.kv_max_bytes : pool.stats().limit_bytes;
+  CONSORT_TRY(kv, KvCache::create(pool, model->kv_layout(), info.id, budget));
+  const auto rows = static_cast<std::size_t>(options.max_sequences + options.score_rows);
+  CONSORT_TRY(logits, pool.reserve(rows * static_cast<std::size_t>(info.vocab_size) * sizeof(float),
+                                   Owner{"logits", info.id}));
+  auto core = std::make_unique<EngineCore>(std::move(model), std::move(tokenizer), pool, options,
+                                           std::move(kv), std::move(logits));
+  return std::shared_ptr<LanguageEngine>(new LanguageEngine(std::make_unique<Impl>(std::move(core))));
+}
+
+LanguageEngine::LanguageEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LanguageEngine::~LanguageEngine() = default;
+
+Status LanguageEngine::submit(GenerateJob job, JobTicket ticket) {
+  CONSORT_CHECK_OK(check_tokens(info(), job.prompt, "prompt"));
+  CONSORT_CHECK_OK(check_length(info(), job.prompt.size(), context_length(), "prompt"));
+  CONSORT_CHECK_OK(check_stops(job.stop));
+  if (job.max_tokens < 1)
+    return fail(ErrorKind::kInvalid, fmt::format("max-tokens is {}, at least 1 is needed", job.max_tokens));
+  CONSORT_TRY(sampler, Sampler::create(job.sampling, info().vocab_size));
+  return impl_->core->enqueue(make_run(std::move(job), std::move(sampler), std::move(ticket)));
+}
+
+Status LanguageEngine::submit(ScoreJob job, JobTicket ticket) {
+  CONSORT_CHECK_OK(check_tokens(info(), job.prompt, "prompt"));
+  if (job.candidates.empty() || job.candidates.size() > kMaxCandidates ||
+      job.bytes.size() != job.candidates.size())
+    return fail(ErrorKind::kInvalid, fmt::format("{} candidates to score, 1 to {} are allowed",
+                                                 job.candidates.size(), kMaxCandidates));
+  for (std::size_t i = 0; i < job.candidates.size(); ++i) {
+    const std::string what = fmt::format("candidate {}", i);
+    CONSORT_CHECK_OK(check_tokens(info(), job.candidates[i], what));
+    CONSORT_CHECK_OK(check_length(info(), job.prompt.size() + job.candidates[i].size(), context_length(),
+                                  "prompt with " + what));
+  }
+  return impl_->core->enqueue(make_run(std::move(job), std::move(ticket)));
+}
+
+Status LanguageEngine::submit(ScoreTextJob job, JobTicket ticket) {
+  CONSORT_CHECK_OK(check_tokens(info(), job.tokens, "text"));
+  if (job.bos) CONSORT_CHECK_OK(check_tokens(info(), std::span(&*job.bos, 1), "BOS"));
+  if (job.context == 0) job.context = context_length();
+  if (job.context < 2 || job.context > context_length())
+    return fail(ErrorKind::kInvalid,
+                fmt::format("a context of {} tokens, 2 to {} are allowed", job.context, context_length()),
+                info().id);
+  return impl_->core->enqueue(make_run(std::move(job), std::move(ticket)));
+}
+
+Status LanguageEngine::submit(LogitsJob job, JobTicket ticket) {
+  CONSORT_CHECK_OK(check_tokens(info(), job.tokens, "prompt"));
+  CONSORT_CHECK_OK(check_length(info(), job.tokens.size(), context_length(), "prompt"));
+  const auto values = checked_mul(job.tokens.size(), static_cast<std::size_t>(std::max(job.top, 0)));
+  if (job.top < 1 || job.top > info().vocab_size || !values || *values > kMaxTopValues)
+    return fail(ErrorKind::kInvalid,
+                fmt::format("top {} of {} positions is out of range", job.top, job.tokens.size()));
+  return impl_->core->enqueue(make_run(std::move(job), info().vocab_size, std::move(ticket)));
+}
+
+void LanguageEngine::close() {
+  impl_->core->close();
+}
+bool LanguageEngine::idle() const {
+  return impl_->core->idle();
+}
+void LanguageEngine::set_waker(std::function<void()> wake) {
+  impl_->core->set_waker(std::move(wake));
+}
+const ModelInfo& LanguageEngine::info() const {
+  return impl_->core->model_info();
+}
+const Tokenizer& LanguageEngine::tokenizer() const {
+  return impl_->core->model_tokenizer();
+}
+int LanguageEngine::context_length() const {
+  return impl_->core->context();
+}
+EngineStats LanguageEngine::stats() const {
+  return impl_->core->stats();
+}
+KvCache& LanguageEngine::kv() {
+  return impl_->core->kv();
+}
+StepWorker::Need LanguageEngine::need() {
+  return impl_->core->need();
+}
+void LanguageEngine::step(Exec& exec) {
+  impl_->core->step(exec);
+}
+bool LanguageEngine::relieve(std::size_t bytes) {
+  return impl_->core->relieve(bytes);
+}
+
+}  // namespace consort

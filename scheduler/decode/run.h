@@ -1,0 +1,106 @@
+// Run: one accepted job inside a LanguageEngine; Sequence: one token sequence of a run in the step batch.
+// Internal to scheduler/decode; everything here belongs to the lane's thread.
+#pragma once
+
+#include <climits>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "memory/kv/kv_cache.h"
+#include "models/model.h"
+#include "models/tokenizer/tokenizer.h"
+#include "scheduler/decode/jobs.h"
+#include "scheduler/decode/sampler.h"
+
+namespace consort {
+
+class Run;
+
+struct Sequence {
+  Run* run = nullptr;
+  int branch = 0;               // of its run
+  KvSequence kv;                // its length: tokens computed
+  std::vector<TokenId> tokens;  // given ones, then drawn ones
+  int given = 0;
+  int wanted_from = 0, wanted_to = 0;  // positions whose logits the run reads
+  bool shareable = false;              // other runs may take its pages
+  bool remembered = false;             // the prefix tree has its given tokens
+  bool dropped = false;
+
+  int computed() const { return kv.length(); }
+  int pending() const { return static_cast<int>(tokens.size()) - kv.length(); }
+  bool decoding() const { return static_cast<int>(tokens.size()) > given && pending() == 1; }
+};
+
+// What one row of logits said.
+struct RowResult {
+  TokenId token = -1;
+  double logprob_nats = 0;
+  Status status;
+};
+
+// What a run may ask of its engine.
+class RunHost {
+ public:
+  virtual ~RunHost() = default;
+  virtual Sequence& add_sequence(Run& run, KvSequence kv, std::vector<TokenId> tokens) = 0;
+  virtual void drop_sequence(Sequence& sequence) = 0;  // its pages are free at once
+  virtual KvSequence new_kv() = 0;
+  virtual const ModelInfo& model_info() const = 0;
+  virtual const Tokenizer& model_tokenizer() const = 0;
+  virtual int context() const = 0;
+};
+
+class Run {
+ public:
+  explicit Run(JobTicket ticket) : ticket_(std::move(ticket)), submitted_(std::chrono::steady_clock::now()) {}
+  virtual ~Run() = default;
+
+  // Pages that it may come to hold at once with `branches` branches.
+  virtual std::size_t pages_needed(int context) const = 0;
+  virtual std::span<const TokenId> prompt() const = 0;  // what a shared prefix is looked for with
+  virtual bool shares() const = 0;
+
+  // Adds its first sequence, which begins with what `prefix` holds of the prompt.
+  virtual void begin(RunHost& host, KvSequence prefix) = 0;
+  // Reads the logits after `position`. Rows of one step are read concurrently.
+  virtual void read_row(const Sequence& s, int position, std::span<const float> logits,
+                        SamplerScratch& scratch, RowResult& out) = 0;
+  // Takes the results in order of positions; may add a token to the sequence or finish.
+  virtual void take_row(RunHost& host, Sequence& s, int position, const RowResult& row) = 0;
+  // Every token of `s` is computed.
+  virtual void computed(RunHost& host, Sequence& s) = 0;
+  void fail_with(Error error);  // calls `done` unless it has finished
+
+  const JobTicket& ticket() const { return ticket_; }
+  bool finished() const { return finished_; }
+  void admitted(int cached_tokens);
+  void first_result();  // prefill is over; the first call counts
+  Usage& usage() { return usage_; }
+
+  int branches = 1;         // sequences of this run at once, at most
+  std::uint64_t order = 0;  // of admission
+  std::size_t promised_pages = 0;
+
+ protected:
+  virtual void report(Error error) = 0;
+  // Marks it finished and closes the books; the result is reported by the caller right after.
+  void close_books();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  JobTicket ticket_;
+  Usage usage_;
+  bool finished_ = false;
+  Clock::time_point submitted_, admitted_, first_;
+};
+
+// The kinds. REQUIRES: the job was checked by the engine.
+std::unique_ptr<Run> make_run(GenerateJob job, Sampler sampler, JobTicket ticket);
+std::unique_ptr<Run> make_run(ScoreJob job, JobTicket ticket);
+std::unique_ptr<Run> make_run(ScoreTextJob job, JobTicket ticket);
+std::unique_ptr<Run> make_run(LogitsJob job, int vocab_size, JobTicket ticket);
+
+}  // namespace consort
