@@ -5,8 +5,8 @@
 
 namespace consort::matmul_detail {
 
-void packed_row_avx512(DType type, const std::uint8_t* tile, const Activations& x,
-                       const std::uint32_t* corrections, std::int64_t row, const OutTile& out);
+void packed_rows_avx512(DType type, const std::uint8_t* tile, const Activations& x,
+                        const std::uint32_t* corrections, std::int64_t rows, const OutTile& out);
 void unpack_avx512(DType type, const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to);
 void unpacked_rows_avx512(DType type, const UnpackedTile* w, int tiles, const Activations& x,
                           const std::uint32_t* corrections, std::int64_t rows, const OutTile& out);

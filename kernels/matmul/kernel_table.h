@@ -51,9 +51,10 @@ struct KernelTable {
   // Quantises one row of `cols` (a multiple of 32) floats into row-local pointers.
   void (*quantise_row)(const float* x, std::int64_t cols, ActivationBlock* blocks, float* scales,
                        std::int32_t* sums);
-  // out (1 row) = one packed tile times one row; null where the set has none for it.
-  void (*packed_row)(DType type, const std::uint8_t* tile, const Activations& x,
-                     const std::uint32_t* corrections, std::int64_t row, const OutTile& out);
+  // out rows [0, rows) = one packed tile times rows [0, rows) of x, for few rows; null where the set has
+  // none.
+  void (*packed_rows)(DType type, const std::uint8_t* tile, const Activations& x,
+                      const std::uint32_t* corrections, std::int64_t rows, const OutTile& out);
   void (*unpack)(DType type, const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to);
   // out rows [0, rows) = `tiles` (1 or 2) unpacked tiles times rows [0, rows) of x.
   void (*unpacked_rows)(DType type, const UnpackedTile* w, int tiles, const Activations& x,

@@ -9,8 +9,9 @@ namespace {
 
 using namespace matmul_detail;
 
-constexpr int kQuantTiles = 2;        // tiles unpacked at a time for many rows
-constexpr std::size_t kRowGrain = 8;  // rows of x quantised by one claim
+constexpr int kQuantTiles = 2;           // tiles unpacked at a time for many rows
+constexpr std::int64_t kPackedRows = 8;  // up to so many rows read the packed tile directly
+constexpr std::size_t kRowGrain = 8;     // rows of x quantised by one claim
 
 const KernelTable& table_of(Isa isa) {
   switch (isa) {
@@ -74,17 +75,17 @@ class Batch {
   }
 
  private:
-  bool one_packed_row() const { return rows_ == 1 && table_.packed_row != nullptr; }
+  bool from_packed() const { return rows_ <= kPackedRows && table_.packed_rows != nullptr; }
 
   void plan(const MatmulJob& job, Task& task) {
     const DType type = job.weights->dtype();
-    task = Task{&job, nullptr, steps_, is_plain(type) ? kPlainTiles : one_packed_row() ? 1 : kQuantTiles};
+    task = Task{&job, nullptr, steps_, is_plain(type) ? kPlainTiles : from_packed() ? 1 : kQuantTiles};
     const std::int64_t tiles = (job.weights->rows() + kTile - 1) / kTile;
     steps_ += static_cast<std::size_t>((tiles + task.step_tiles - 1) / task.step_tiles);
     if (is_plain(type)) return;
     if (kind_count_ == 0) take_activations();
     task.corrections = kind_for(pack_format(type)).bits;
-    if (!one_packed_row() && unpacked_.empty()) unpacked_.take(exec_, cols_);
+    if (!from_packed() && unpacked_.empty()) unpacked_.take(exec_, cols_);
   }
 
   void take_activations() {
@@ -134,8 +135,8 @@ class Batch {
     const int tiles = (live + kTile - 1) / kTile;
     if (is_plain(w.dtype())) {
       table_.plain_rows(w.dtype(), tile, tiles, x_.as<float>(), x_stride_, cols_, rows_, out);
-    } else if (one_packed_row()) {
-      table_.packed_row(w.dtype(), tile, quantised_, task.corrections, 0, out);
+    } else if (from_packed()) {
+      table_.packed_rows(w.dtype(), tile, quantised_, task.corrections, rows_, out);
     } else {
       UnpackedTile to[kQuantTiles];
       for (int t = 0; t < tiles; ++t) {

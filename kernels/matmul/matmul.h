@@ -20,8 +20,8 @@
 namespace consort {
 
 // Weights W [rows, cols] in the interleaved layout of layout.h: tiles of 16 rows, values as exact as in the
-// file and as many bits (scales included) as the file has, give or take 6 %. Points into a WeightArena, owns
-// nothing; cheap to copy. Immutable after pack(), readable from any thread.
+// file and as many bits (scales included) as the file has, give or take 6 % (Q3_K 30 %, Q2_K 95 % more).
+// Points into a WeightArena, owns nothing; cheap to copy. Immutable after pack(), readable from any thread.
 class PackedMatrix {
  public:
   PackedMatrix() = default;

@@ -1,5 +1,5 @@
-// AVX-512 VNNI: one row of x against packed tiles (decode), unpacking of tiles, quantisation of x. Lanes are
-// output rows, so nothing is ever added across lanes.
+// AVX-512 VNNI: a few rows of x against packed tiles (decode), unpacking of tiles, quantisation of x. Lanes
+// are output rows, so nothing is ever added across lanes.
 #include <immintrin.h>
 
 #include <cstring>
@@ -83,21 +83,26 @@ inline __m512i dot4(__m512i sum, __m512i codes, const std::int8_t* x) {
   return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four));
 }
 
-// acc += one block. Two chains for each half of the activations keep both multipliers busy.
+// One row of x at one block.
+struct RowBlock {
+  const ActivationBlock& x;
+  float scale;
+  const std::uint32_t* corrections;  // of the block's groups
+};
+
+// acc += one block times one row. Two chains for each half of the activations keep both multipliers busy.
 template <PackFormat F>
-inline __attribute__((always_inline)) __m512 add_block(const std::uint8_t* block, const UnitHeader& header,
-                                                       const ActivationBlock& x, float x_scale,
-                                                       const std::uint32_t* corrections, __m512 acc) {
-  __m512i codes[8];
-  load_codes<F>(block, codes);
+inline __attribute__((always_inline)) __m512 add_block(const __m512i (&codes)[8], const __m512 (&scales)[2],
+                                                       const __m512 (&minimums)[2], const RowBlock& row,
+                                                       __m512 acc) {
   __m512i high[2], low[2];
   for (int h = 0; h < 2; ++h) {
     high[h] = _mm512_setzero_si512();
     low[h] = _mm512_setzero_si512();
-    if (!F.affine && h < F.groups) low[h] = _mm512_set1_epi32(static_cast<std::int32_t>(corrections[h]));
+    if (!F.affine && h < F.groups) low[h] = _mm512_set1_epi32(static_cast<std::int32_t>(row.corrections[h]));
     for (int c = 4 * h; c < 4 * h + 4; ++c) {
-      high[h] = dot4(high[h], codes[c], x.high + 4 * c);
-      low[h] = dot4(low[h], codes[c], x.low + 4 * c);
+      high[h] = dot4(high[h], codes[c], row.x.high + 4 * c);
+      low[h] = dot4(low[h], codes[c], row.x.low + 4 * c);
     }
   }
   if constexpr (F.groups == 1) {
@@ -106,34 +111,54 @@ inline __attribute__((always_inline)) __m512 add_block(const std::uint8_t* block
   }
   for (int g = 0; g < F.groups; ++g) {
     const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high[g], 8), low[g]));
-    __m512 scale, minimum;
-    load_scale<F>(header, block + code_bytes(F), g, scale, minimum);
-    acc = _mm512_fmadd_ps(sum, _mm512_mul_ps(scale, _mm512_set1_ps(x_scale)), acc);
+    acc = _mm512_fmadd_ps(sum, _mm512_mul_ps(scales[g], _mm512_set1_ps(row.scale)), acc);
     if constexpr (F.affine)
-      acc = _mm512_fmadd_ps(minimum, _mm512_set1_ps(__builtin_bit_cast(float, corrections[g])), acc);
+      acc = _mm512_fmadd_ps(minimums[g], _mm512_set1_ps(__builtin_bit_cast(float, row.corrections[g])), acc);
   }
   return acc;
 }
 
-template <PackFormat F>
-void packed_row(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
-                std::int64_t row, const OutTile& out) {
-  const ActivationBlock* blocks = x.blocks + row * x.row_blocks;
-  const float* scales = x.scales + row * x.row_blocks;
-  corrections += row * x.row_blocks * F.groups;
-  __m512 acc = _mm512_setzero_ps();
-  for (std::int64_t b = 0; b < x.row_blocks; b += unit_blocks(F)) {
+// Rows [row, row + Rows) of x; a block's codes are unpacked into registers once for all of them.
+template <PackFormat F, int Rows>
+void packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
+                 std::int64_t row, const OutTile& out) {
+  const std::int64_t stride = x.row_blocks;
+  __m512 acc[Rows];
+  for (__m512& a : acc) a = _mm512_setzero_ps();
+  for (std::int64_t b = 0; b < stride; b += unit_blocks(F)) {
     const UnitHeader header = load_header<F>(tile);
     tile += header_bytes(F);
     for (int i = 0; i < unit_blocks(F); ++i, tile += block_bytes(F)) {
       for (int line = 0; line < block_bytes(F); line += 64)
         _mm_prefetch(tile + kPrefetchAhead + line, _MM_HINT_T0);
-      acc = add_block<F>(tile, header, blocks[b + i], scales[b + i], corrections + (b + i) * F.groups, acc);
+      __m512i codes[8];
+      __m512 scales[2], minimums[2];
+      load_codes<F>(tile, codes);
+      for (int g = 0; g < F.groups; ++g)
+        load_scale<F>(header, tile + code_bytes(F), g, scales[g], minimums[g]);
+#pragma GCC unroll 4
+      for (int m = 0; m < Rows; ++m) {
+        const std::int64_t at = (row + m) * stride + b + i;
+        acc[m] = add_block<F>(codes, scales, minimums,
+                              {x.blocks[at], x.scales[at], corrections + at * F.groups}, acc[m]);
+      }
     }
   }
   const auto mask = static_cast<__mmask16>(out.live >= kTile ? 0xffff : (1 << out.live) - 1);
-  if (out.bias) acc = _mm512_add_ps(acc, _mm512_maskz_loadu_ps(mask, out.bias));
-  _mm512_mask_storeu_ps(out.out + row * out.out_stride, mask, acc);
+  for (int m = 0; m < Rows; ++m) {
+    if (out.bias) acc[m] = _mm512_add_ps(acc[m], _mm512_maskz_loadu_ps(mask, out.bias));
+    _mm512_mask_storeu_ps(out.out + (row + m) * out.out_stride, mask, acc[m]);
+  }
+}
+
+// Four rows at a time; a tile is read again from the first-level cache for the next ones.
+template <PackFormat F>
+void all_packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
+                     std::int64_t rows, const OutTile& out) {
+  std::int64_t m = 0;
+  for (; m + 4 <= rows; m += 4) packed_rows<F, 4>(tile, x, corrections, m, out);
+  if (m + 2 <= rows) packed_rows<F, 2>(tile, x, corrections, m, out), m += 2;
+  if (m < rows) packed_rows<F, 1>(tile, x, corrections, m, out);
 }
 
 template <PackFormat F>
@@ -184,12 +209,12 @@ void quantise_row(const float* x, std::int64_t cols, ActivationBlock* blocks, fl
 
 }  // namespace
 
-void packed_row_avx512(DType type, const std::uint8_t* tile, const Activations& x,
-                       const std::uint32_t* corrections, std::int64_t row, const OutTile& out) {
+void packed_rows_avx512(DType type, const std::uint8_t* tile, const Activations& x,
+                        const std::uint32_t* corrections, std::int64_t rows, const OutTile& out) {
   switch (type) {
 #define CONSORT_CASE(name, format) \
   case DType::name:                \
-    return packed_row<format>(tile, x, corrections, row, out);
+    return all_packed_rows<format>(tile, x, corrections, rows, out);
     CONSORT_PACK_FORMATS(CONSORT_CASE)
 #undef CONSORT_CASE
     default:
@@ -210,7 +235,7 @@ void unpack_avx512(DType type, const std::uint8_t* tile, std::int64_t cols, cons
 }
 
 const KernelTable& avx512_kernels() {
-  static constexpr KernelTable table{quantise_row, packed_row_avx512, unpack_avx512, unpacked_rows_avx512,
+  static constexpr KernelTable table{quantise_row, packed_rows_avx512, unpack_avx512, unpacked_rows_avx512,
                                      plain_rows_avx512};
   return table;
 }
