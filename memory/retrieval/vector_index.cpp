@@ -1,0 +1,92 @@
+#include "memory/retrieval/vector_index.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace consort {
+
+float dot_portable(const float* a, const float* b, std::size_t n) {
+  constexpr std::size_t kLanes = 16;
+  std::array<float, kLanes> sum{};
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sum[lane] += a[i + lane] * b[i + lane];
+  }
+  for (std::size_t lane = 0; i < n; ++i, ++lane) sum[lane] += a[i] * b[i];
+  for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
+    for (std::size_t lane = 0; lane < half; ++lane) sum[lane] += sum[lane + half];
+  }
+  return sum[0];
+}
+
+float inverse_norm(std::span<const float> v) {
+  double squares = 0;
+  for (const float x : v) squares += static_cast<double>(x) * x;
+  return squares > 0 ? static_cast<float>(1.0 / std::sqrt(squares)) : 0.0f;
+}
+
+std::span<const float> VectorIndex::row(std::uint32_t slot) const {
+  return {values_.data() + rows_.at(slot) * space_.dimension, space_.dimension};
+}
+
+std::size_t VectorIndex::bytes() const {
+  return values_.capacity() * sizeof(float) + inverse_norms_.capacity() * sizeof(float) +
+         slots_.capacity() * sizeof(std::uint32_t) + rows_.size() * 32;
+}
+
+void VectorIndex::put(std::uint32_t slot, std::span<const float> vector) {
+  const auto [it, added] = rows_.try_emplace(slot, static_cast<std::uint32_t>(slots_.size()));
+  if (added) {
+    slots_.push_back(slot);
+    inverse_norms_.push_back(0);
+    values_.resize(values_.size() + space_.dimension);
+  }
+  std::copy(vector.begin(), vector.end(),
+            values_.begin() + static_cast<std::ptrdiff_t>(it->second * space_.dimension));
+  inverse_norms_[it->second] = inverse_norm(vector);
+}
+
+void VectorIndex::erase(std::uint32_t slot) {
+  const auto it = rows_.find(slot);
+  if (it == rows_.end()) return;
+  const std::size_t row = it->second, last = slots_.size() - 1, d = space_.dimension;
+  if (row != last) {
+    std::copy_n(values_.begin() + static_cast<std::ptrdiff_t>(last * d), d,
+                values_.begin() + static_cast<std::ptrdiff_t>(row * d));
+    slots_[row] = slots_[last];
+    inverse_norms_[row] = inverse_norms_[last];
+    rows_[slots_[row]] = static_cast<std::uint32_t>(row);
+  }
+  rows_.erase(slot);
+  slots_.pop_back();
+  inverse_norms_.pop_back();
+  values_.resize(last * d);
+}
+
+void VectorIndex::renumber(const std::vector<std::uint32_t>& to) {
+  for (std::size_t row = slots_.size(); row-- > 0;) {
+    if (to[slots_[row]] == kNone) erase(slots_[row]);
+  }
+  rows_.clear();
+  for (std::size_t row = 0; row < slots_.size(); ++row) {
+    slots_[row] = to[slots_[row]];
+    rows_[slots_[row]] = static_cast<std::uint32_t>(row);
+  }
+}
+
+std::vector<ScoredSlot> VectorIndex::score(std::span<const float> query, DotFunction dot,
+                                           const std::function<bool(std::uint32_t)>& keep) const {
+  const bool cosine = space_.metric == VectorMetric::kCosine;
+  const double scale = cosine ? inverse_norm(query) : 1.0;
+  std::vector<ScoredSlot> scored;
+  scored.reserve(slots_.size());
+  for (std::size_t row = 0; row < slots_.size(); ++row) {
+    if (keep && !keep(slots_[row])) continue;
+    const double product = dot(query.data(), values_.data() + row * space_.dimension, space_.dimension);
+    scored.push_back({slots_[row], cosine ? product * scale * inverse_norms_[row] : product});
+  }
+  return scored;
+}
+
+}  // namespace consort
