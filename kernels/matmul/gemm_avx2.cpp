@@ -22,61 +22,86 @@ inline __m256i broadcast4(const std::int8_t* x) {
   return _mm256_set1_epi32(four);
 }
 
-// Sums of codes x (256 high + low) over vectors [First, Last) of a block, codes of `Bits` <= 6 bits.
-template <int Bits, int First, int Last>
-inline Lanes dot_bytes(const std::uint8_t* codes, const ActivationBlock& x) {
+// Sums of codes x (256 high + low) over vectors [First, Last) of a block for `Rows` rows of x, codes of
+// `Bits` <= 6 bits. A vector of codes is read once for all rows, a broadcast serves both halves of the tile.
+template <int Bits, int First, int Last, int Rows>
+inline __attribute__((always_inline)) void dot_bytes(const std::uint8_t* codes,
+                                                     const ActivationBlock* const (&x)[Rows],
+                                                     Lanes (&sums)[Rows]) {
   constexpr int kExact = Bits == 4 ? 8 : Bits == 5 ? 4 : 2;  // products that fit 16 bits when added
-  const __m256i ones = _mm256_set1_epi16(1);
-  Lanes sum;
-  for (int h = 0; h < 2; ++h) {
-    __m256i high = _mm256_setzero_si256(), low = _mm256_setzero_si256();
-    for (int c = First; c < Last; c += kExact) {
-      __m256i high16 = _mm256_setzero_si256(), low16 = _mm256_setzero_si256();
-      for (int i = c; i < c + kExact && i < Last; ++i) {
-        const __m256i w = load32(codes + 64 * i + 32 * h);
-        high16 = _mm256_add_epi16(high16, _mm256_maddubs_epi16(w, broadcast4(x.high + 4 * i)));
-        low16 = _mm256_add_epi16(low16, _mm256_maddubs_epi16(w, broadcast4(x.low + 4 * i)));
+  const __m256i ones = _mm256_set1_epi16(1), high_place = _mm256_set1_epi16(256);
+  for (int m = 0; m < Rows; ++m) sums[m].rows[0] = sums[m].rows[1] = _mm256_setzero_si256();
+#pragma GCC unroll 4
+  for (int c = First; c < Last; c += kExact) {
+    __m256i high[Rows][2], low[Rows][2];
+    for (int m = 0; m < Rows; ++m)
+      for (int h = 0; h < 2; ++h) high[m][h] = low[m][h] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+    for (int i = c; i < (c + kExact < Last ? c + kExact : Last); ++i) {
+      const __m256i w[2] = {load32(codes + 64 * i), load32(codes + 64 * i + 32)};
+      for (int m = 0; m < Rows; ++m) {
+        const __m256i xh = broadcast4(x[m]->high + 4 * i), xl = broadcast4(x[m]->low + 4 * i);
+        for (int h = 0; h < 2; ++h) {
+          high[m][h] = _mm256_add_epi16(high[m][h], _mm256_maddubs_epi16(w[h], xh));
+          low[m][h] = _mm256_add_epi16(low[m][h], _mm256_maddubs_epi16(w[h], xl));
+        }
       }
-      high = _mm256_add_epi32(high, _mm256_madd_epi16(high16, ones));
-      low = _mm256_add_epi32(low, _mm256_madd_epi16(low16, ones));
     }
-    sum.rows[h] = _mm256_add_epi32(_mm256_slli_epi32(high, 8), low);
+    for (int m = 0; m < Rows; ++m)
+      for (int h = 0; h < 2; ++h) {
+        const __m256i both =
+            _mm256_add_epi32(_mm256_madd_epi16(high[m][h], high_place), _mm256_madd_epi16(low[m][h], ones));
+        sums[m].rows[h] = _mm256_add_epi32(sums[m].rows[h], both);
+      }
   }
-  return sum;
 }
 
 // The same for 8-bit codes: 16-bit products of pairs, added in 32 bits.
-template <int First, int Last>
-inline Lanes dot_words(const std::uint8_t* codes, const ActivationBlock& x) {
-  alignas(32) std::int16_t wide[kBlock];
-  for (int i = 0; i < kBlock; i += 16) {
-    const __m256i high = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x.high + i)));
-    const __m256i low = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x.low + i)));
-    _mm256_store_si256(reinterpret_cast<__m256i*>(wide + i),
-                       _mm256_add_epi16(_mm256_slli_epi16(high, 8), low));
-  }
-  __m256i quarter[4];  // four tile rows each, two partial sums a row
-  for (__m256i& q : quarter) q = _mm256_setzero_si256();
+template <int First, int Last, int Rows>
+inline __attribute__((always_inline)) void dot_words(const std::uint8_t* codes,
+                                                     const ActivationBlock* const (&x)[Rows],
+                                                     Lanes (&sums)[Rows]) {
+  alignas(32) std::int16_t wide[Rows][kBlock];
+  for (int m = 0; m < Rows; ++m)
+    for (int i = 0; i < kBlock; i += 16) {
+      const __m256i high =
+          _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x[m]->high + i)));
+      const __m256i low =
+          _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x[m]->low + i)));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(wide[m] + i),
+                         _mm256_add_epi16(_mm256_slli_epi16(high, 8), low));
+    }
+  __m256i quarter[Rows][4];  // four tile rows each, two partial sums a row
+  for (int m = 0; m < Rows; ++m)
+    for (__m256i& q : quarter[m]) q = _mm256_setzero_si256();
+#pragma GCC unroll 8
   for (int c = First; c < Last; ++c) {
-    std::int64_t four;
-    std::memcpy(&four, wide + 4 * c, 8);
-    const __m256i xs = _mm256_set1_epi64x(four);
+    __m256i xs[Rows];
+    for (int m = 0; m < Rows; ++m) {
+      std::int64_t four;
+      std::memcpy(&four, wide[m] + 4 * c, 8);
+      xs[m] = _mm256_set1_epi64x(four);
+    }
     for (int q = 0; q < 4; ++q) {
       const __m256i w =
           _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + 64 * c + 16 * q)));
-      quarter[q] = _mm256_add_epi32(quarter[q], _mm256_madd_epi16(w, xs));
+      for (int m = 0; m < Rows; ++m)
+        quarter[m][q] = _mm256_add_epi32(quarter[m][q], _mm256_madd_epi16(w, xs[m]));
     }
   }
-  return {{_mm256_permute4x64_epi64(_mm256_hadd_epi32(quarter[0], quarter[1]), 0xd8),
-           _mm256_permute4x64_epi64(_mm256_hadd_epi32(quarter[2], quarter[3]), 0xd8)}};
+  for (int m = 0; m < Rows; ++m)
+    for (int h = 0; h < 2; ++h)
+      sums[m].rows[h] =
+          _mm256_permute4x64_epi64(_mm256_hadd_epi32(quarter[m][2 * h], quarter[m][2 * h + 1]), 0xd8);
 }
 
-template <int Bits, int First, int Last>
-inline Lanes dot(const std::uint8_t* codes, const ActivationBlock& x) {
+template <int Bits, int First, int Last, int Rows>
+inline __attribute__((always_inline)) void dot(const std::uint8_t* codes,
+                                               const ActivationBlock* const (&x)[Rows], Lanes (&sums)[Rows]) {
   if constexpr (Bits == 8)
-    return dot_words<First, Last>(codes, x);
+    dot_words<First, Last, Rows>(codes, x, sums);
   else
-    return dot_bytes<Bits, First, Last>(codes, x);
+    dot_bytes<Bits, First, Last, Rows>(codes, x, sums);
 }
 
 template <PackFormat F>
@@ -104,24 +129,40 @@ inline void store(const __m256 (&acc)[2], std::int64_t row, int first, const Out
     to[r] = out.bias ? values[r] + out.bias[first + r] : values[r];
 }
 
+// Rows [row, row + Rows) times one tile.
+template <PackFormat F, int Rows>
+void tile_by_rows(const UnpackedTile& w, int first, const Activations& x, const std::uint32_t* corrections,
+                  std::int64_t row, const OutTile& out) {
+  __m256 acc[Rows][2];
+  for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
+  for (std::int64_t b = 0; b < x.row_blocks; ++b) {
+    const std::uint8_t* codes = w.codes + 512 * b;
+    const std::int64_t at = row * x.row_blocks + b;
+    const ActivationBlock* xs[Rows];
+    for (int m = 0; m < Rows; ++m) xs[m] = x.blocks + at + m * x.row_blocks;
+    Lanes sums[Rows];
+    dot<F.bits, 0, 8 / F.groups, Rows>(codes, xs, sums);
+    for (int m = 0; m < Rows; ++m) {
+      const std::int64_t here = at + m * x.row_blocks;
+      add_group<F>(sums[m], w, b * F.groups, x.scales[here], corrections[here * F.groups], acc[m]);
+    }
+    if constexpr (F.groups == 2) {
+      dot<F.bits, 4, 8, Rows>(codes, xs, sums);
+      for (int m = 0; m < Rows; ++m) {
+        const std::int64_t here = at + m * x.row_blocks;
+        add_group<F>(sums[m], w, 2 * b + 1, x.scales[here], corrections[2 * here + 1], acc[m]);
+      }
+    }
+  }
+  for (int m = 0; m < Rows; ++m) store(acc[m], row + m, first, out);
+}
+
 template <PackFormat F>
 void tile_rows(const UnpackedTile& w, int first, const Activations& x, const std::uint32_t* corrections,
                std::int64_t rows, const OutTile& out) {
-  for (std::int64_t m = 0; m < rows; ++m) {
-    __m256 acc[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-    for (std::int64_t b = 0; b < x.row_blocks; ++b) {
-      const std::int64_t at = m * x.row_blocks + b;
-      const std::uint8_t* codes = w.codes + 512 * b;
-      const ActivationBlock& xb = x.blocks[at];
-      if constexpr (F.groups == 1) {
-        add_group<F>(dot<F.bits, 0, 8>(codes, xb), w, b, x.scales[at], corrections[at], acc);
-      } else {
-        add_group<F>(dot<F.bits, 0, 4>(codes, xb), w, 2 * b, x.scales[at], corrections[2 * at], acc);
-        add_group<F>(dot<F.bits, 4, 8>(codes, xb), w, 2 * b + 1, x.scales[at], corrections[2 * at + 1], acc);
-      }
-    }
-    store(acc, m, first, out);
-  }
+  std::int64_t m = 0;
+  for (; m + 2 <= rows; m += 2) tile_by_rows<F, 2>(w, first, x, corrections, m, out);
+  if (m < rows) tile_by_rows<F, 1>(w, first, x, corrections, m, out);
 }
 
 void unpacked_rows_avx2(DType type, const UnpackedTile* w, int tiles, const Activations& x,
