@@ -41,7 +41,8 @@ void decode_q2_k(Bytes p, RowUnit& out) {
     out.factors[g] = static_cast<std::int8_t>(scales[g] & 15);
     out.min_factors[g] = static_cast<std::int8_t>(scales[g] >> 4);
   }
-  for (int e = 0; e < 256; ++e) out.codes[e] = (qs[e / 128 * 32 + e % 32] >> (2 * (e % 128 / 32))) & 3;
+  for (int s = 0; s < 8; ++s)  // runs of 32: shift 2 (s % 4) within bytes of half s / 4
+    for (int l = 0; l < 32; ++l) out.codes[32 * s + l] = (qs[s / 4 * 32 + l] >> (2 * (s % 4))) & 3;
 }
 
 void decode_q3_k(Bytes p, RowUnit& out) {
@@ -52,38 +53,41 @@ void decode_q3_k(Bytes p, RowUnit& out) {
     const int high = (scales[8 + g % 4] >> (2 * (g / 4))) & 3;
     out.factors[g] = static_cast<std::int8_t>((low | high << 4) - 32);
   }
-  for (int e = 0; e < 256; ++e) {
-    const int low = (qs[e / 128 * 32 + e % 32] >> (2 * (e % 128 / 32))) & 3;
-    out.codes[e] = static_cast<std::uint8_t>(low | ((hmask[e % 32] >> (e / 32)) & 1) << 2);
-  }
+  for (int s = 0; s < 8; ++s)
+    for (int l = 0; l < 32; ++l) {
+      const int low = (qs[s / 4 * 32 + l] >> (2 * (s % 4))) & 3;
+      out.codes[32 * s + l] = static_cast<std::uint8_t>(low | ((hmask[l] >> s) & 1) << 2);
+    }
 }
 
 void decode_q4_k(Bytes p, RowUnit& out) {
   out.d = u16(p);
   out.dmin = u16(p + 2);
   factors_6bit(p + 4, out);
-  for (int e = 0; e < 256; ++e) out.codes[e] = (p[16 + e / 64 * 32 + e % 32] >> (e % 64 / 32 * 4)) & 15;
+  for (int s = 0; s < 8; ++s)
+    for (int l = 0; l < 32; ++l) out.codes[32 * s + l] = (p[16 + s / 2 * 32 + l] >> (s % 2 * 4)) & 15;
 }
 
 void decode_q5_k(Bytes p, RowUnit& out) {
   out.d = u16(p);
   out.dmin = u16(p + 2);
   factors_6bit(p + 4, out);
-  for (int e = 0; e < 256; ++e) {
-    const int low = (p[48 + e / 64 * 32 + e % 32] >> (e % 64 / 32 * 4)) & 15;
-    out.codes[e] = static_cast<std::uint8_t>(low | ((p[16 + e % 32] >> (e / 32)) & 1) << 4);
-  }
+  for (int s = 0; s < 8; ++s)
+    for (int l = 0; l < 32; ++l) {
+      const int low = (p[48 + s / 2 * 32 + l] >> (s % 2 * 4)) & 15;
+      out.codes[32 * s + l] = static_cast<std::uint8_t>(low | ((p[16 + l] >> s) & 1) << 4);
+    }
 }
 
 void decode_q6_k(Bytes p, RowUnit& out) {
   std::memcpy(out.factors, p + 192, 16);
   out.d = u16(p + 208);
-  for (int e = 0; e < 256; ++e) {
-    const int half = e / 128, in_half = e % 128;
-    const int low = (p[half * 64 + in_half % 64] >> (in_half / 64 * 4)) & 15;
-    const int high = (p[128 + half * 32 + in_half % 32] >> (2 * (in_half / 32))) & 3;
-    out.codes[e] = static_cast<std::uint8_t>(low | high << 4);
-  }
+  for (int s = 0; s < 8; ++s)
+    for (int l = 0; l < 32; ++l) {
+      const int low = (p[s / 4 * 64 + s % 2 * 32 + l] >> (s % 4 / 2 * 4)) & 15;
+      const int high = (p[128 + s / 4 * 32 + l] >> (2 * (s % 4))) & 3;
+      out.codes[32 * s + l] = static_cast<std::uint8_t>(low | high << 4);
+    }
 }
 
 }  // namespace

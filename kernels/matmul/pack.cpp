@@ -20,23 +20,40 @@ std::uint32_t load32(const std::uint8_t* p) {
   std::memcpy(&v, p, 4);
   return v;
 }
-void or32(std::uint8_t* p, std::uint32_t v) {
-  v |= load32(p);
+void store32(std::uint8_t* p, std::uint32_t v) {
   std::memcpy(p, &v, 4);
 }
 
-// Writes the codes of row r (32 of them) into a block that is zero so far. Four codes at a time.
+// Writes the codes of row r (32 of them) into a block, four codes at a time.
+template <int Bits>
+void put_codes(const std::uint8_t* codes, int r, std::uint8_t* block) {
+  if constexpr (Bits == 8) {
+    for (int c = 0; c < 8; ++c) store32(block + 64 * c + 4 * r, load32(codes + 4 * c));
+    return;
+  }
+  constexpr std::uint32_t kLow = 0x0f0f0f0fu;
+  std::uint32_t planes[2] = {0, 0};
+  for (int p = 0; p < 4; ++p) {
+    const std::uint32_t first = load32(codes + 4 * p), second = load32(codes + 4 * (p + 4));
+    store32(block + 64 * p + 4 * r, (first & kLow) | (second & kLow) << 4);
+    if (Bits == 5) planes[0] |= ((first >> 4) & 0x01010101u) << p | ((second >> 4) & 0x01010101u) << (p + 4);
+    if (Bits == 6) planes[0] |= ((first >> 4) & 0x03030303u) << (2 * p);
+    if (Bits == 6) planes[1] |= ((second >> 4) & 0x03030303u) << (2 * p);
+  }
+  if (Bits >= 5) store32(block + 256 + 4 * r, planes[0]);
+  if (Bits == 6) store32(block + 320 + 4 * r, planes[1]);
+}
+
 void put_codes(PackFormat f, const std::uint8_t* codes, int r, std::uint8_t* block) {
-  for (int c = 0; c < 8; ++c) {
-    const std::uint32_t four = load32(codes + 4 * c);
-    if (f.bits == 8) {
-      or32(block + 64 * c + 4 * r, four);
-      continue;
-    }
-    or32(block + 64 * (c % 4) + 4 * r, (four & 0x0f0f0f0fu) << (c < 4 ? 0 : 4));
-    const std::uint32_t high = (four >> 4) & 0x03030303u;
-    if (f.bits == 5) or32(block + 256 + 4 * r, high << c);
-    if (f.bits == 6) or32(block + 256 + 64 * (c / 4) + 4 * r, high << (2 * (c % 4)));
+  switch (f.bits) {
+    case 4:
+      return put_codes<4>(codes, r, block);
+    case 5:
+      return put_codes<5>(codes, r, block);
+    case 6:
+      return put_codes<6>(codes, r, block);
+    default:
+      return put_codes<8>(codes, r, block);
   }
 }
 
@@ -49,7 +66,7 @@ std::uint8_t get_code(PackFormat f, const std::uint8_t* block, int r, int k) {
   return static_cast<std::uint8_t>(code);
 }
 
-// Row r of one unit.
+// Row r of one unit. Rows that do not exist stay as the arena gave them: zero.
 void put_unit(PackFormat f, const RowUnit& row, int r, std::uint8_t* unit) {
   if (f.super) {
     std::memcpy(unit + 2 * r, &row.d, 2);
@@ -83,11 +100,16 @@ void pack_block_tile(DType type, const std::uint8_t* rows, std::size_t row_strid
     }
 }
 
-void pack_plain_tile(std::size_t element, const std::uint8_t* rows, std::size_t row_stride, int live_rows,
-                     std::int64_t cols, std::uint8_t* tile) {
-  for (std::int64_t k = 0; k < cols; ++k)
+// Transposes live_rows rows into [cols][16]; `Element` is an unsigned integer of the element's size.
+template <typename Element>
+void pack_plain_tile(const std::uint8_t* rows, std::size_t row_stride, int live_rows, std::int64_t cols,
+                     std::uint8_t* tile) {
+  for (std::int64_t k = 0; k < cols; ++k) {
+    Element column[kTile] = {};
     for (int r = 0; r < live_rows; ++r)
-      std::memcpy(tile + (k * kTile + r) * element, rows + r * row_stride + k * element, element);
+      std::memcpy(&column[r], rows + r * row_stride + k * sizeof(Element), sizeof(Element));
+    std::memcpy(tile + k * sizeof column, column, sizeof column);
+  }
 }
 
 std::int64_t tiles_of(std::int64_t rows) {
@@ -127,10 +149,14 @@ Result<PackedMatrix> PackedMatrix::pack(WeightArena& arena, Exec& exec, TensorVi
     for (std::size_t t = begin; t < end; ++t) {
       const auto first = static_cast<std::int64_t>(t) * kTile;
       const int live = static_cast<int>(std::min<std::int64_t>(kTile, m.rows_ - first));
-      if (is_plain(type))
-        pack_plain_tile(plain_bytes(type), src + first * stride, stride, live, m.cols_, dst + t * tile_size);
+      const std::uint8_t* from = src + first * stride;
+      std::uint8_t* to = dst + t * tile_size;
+      if (type == DType::kF32)
+        pack_plain_tile<std::uint32_t>(from, stride, live, m.cols_, to);
+      else if (is_plain(type))
+        pack_plain_tile<std::uint16_t>(from, stride, live, m.cols_, to);
       else
-        pack_block_tile(type, src + first * stride, stride, live, m.cols_, dst + t * tile_size);
+        pack_block_tile(type, from, stride, live, m.cols_, to);
     }
   });
   return m;
