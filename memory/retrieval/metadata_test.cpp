@@ -75,7 +75,7 @@ TEST(FilterCheck, RefusesWhatCannotBeMeant) {
   EXPECT_FALSE(check_filter(Filter::equals("@nothing", true)));
   EXPECT_FALSE(check_filter(Filter::equals("", true)));
   Filter two = Filter::equals("a", true);
-  two.values.push_back(false);
+  two.values.resize(2);
   EXPECT_FALSE(check_filter(two));
   Filter deep = Filter::equals("a", true);
   for (int i = 0; i < 20; ++i) deep = Filter::none({deep});
