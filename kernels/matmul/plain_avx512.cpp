@@ -44,11 +44,16 @@ void rows_by_tiles(const std::uint8_t* w, std::int64_t tile_size, const float* x
 template <DType Type, int Tiles>
 void all_rows(const std::uint8_t* w, const float* x, std::int64_t x_stride, std::int64_t cols,
               std::int64_t rows, const OutTile& out) {
-  constexpr int kRows = Tiles == 4 ? 6 : 8;  // 24 accumulators with 4 tiles
+  // 24 accumulators of the 32 registers. Two tiles and 12 rows for the 16-bit types, so that a widened vector
+  // of weights serves 12 products.
+  constexpr int kRows = 24 / (Tiles < 2 ? 2 : Tiles);
   const auto tile_size = static_cast<std::int64_t>(tile_bytes(Type, static_cast<std::size_t>(cols)));
   std::int64_t m = 0;
   for (; m + kRows <= rows; m += kRows)
     rows_by_tiles<Type, kRows, Tiles>(w, tile_size, x, x_stride, cols, out, m);
+  constexpr int kHalf = kRows / 2;
+  for (; m + kHalf <= rows; m += kHalf)
+    rows_by_tiles<Type, kHalf, Tiles>(w, tile_size, x, x_stride, cols, out, m);
   for (; m + 2 <= rows; m += 2) rows_by_tiles<Type, 2, Tiles>(w, tile_size, x, x_stride, cols, out, m);
   if (m < rows) rows_by_tiles<Type, 1, Tiles>(w, tile_size, x, x_stride, cols, out, m);
 }
@@ -56,6 +61,16 @@ void all_rows(const std::uint8_t* w, const float* x, std::int64_t x_stride, std:
 template <DType Type>
 void by_tiles(const std::uint8_t* w, int tiles, const float* x, std::int64_t x_stride, std::int64_t cols,
               std::int64_t rows, const OutTile& out) {
+  constexpr int kWiden = 12;  // rows from which pairs of tiles are better for the 16-bit types
+  if (Type != DType::kF32 && rows >= kWiden && tiles > 2) {
+    OutTile second = out;
+    second.out += 2 * kTile;
+    second.live -= 2 * kTile;
+    second.bias += out.bias ? 2 * kTile : 0;
+    by_tiles<Type>(w, 2, x, x_stride, cols, rows, out);
+    return by_tiles<Type>(w + 2 * tile_bytes(Type, static_cast<std::size_t>(cols)), tiles - 2, x, x_stride,
+                          cols, rows, second);
+  }
   switch (tiles) {
     case 4:
       return all_rows<Type, 4>(w, x, x_stride, cols, rows, out);
