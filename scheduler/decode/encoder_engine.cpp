@@ -166,6 +166,7 @@ void EncoderEngine::Impl::finish(Task& task) {
   for (const auto& text : task.job.texts) result.tokens.push_back(static_cast<int>(text.size()));
   result.truncated = task.job.truncated;
   result.truncated.resize(task.job.texts.size());
+  result.model_digest = encoder->info().weights_digest;
   result.usage = task.usage;
   task.job.done(std::move(result));
 }

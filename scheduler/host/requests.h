@@ -104,6 +104,7 @@ struct EmbedResult {
   TensorLease embeddings;  // f32 [texts, dimension]
   std::vector<int> tokens;
   std::vector<bool> truncated;
+  std::string model_digest;  // of the weights that made them; a memory refuses vectors of other weights
   Usage usage;
 };
 
