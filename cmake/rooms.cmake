@@ -7,8 +7,8 @@
 # consort_folder(NAME)
 #   The folder's own target `consort_<folder>`: an interface over its rooms.
 set(CONSORT_AVX2_FLAGS -mavx2 -mfma -mf16c -mbmi2)
-set(CONSORT_AVX512_FLAGS -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512vbmi
-    -mavx512bf16 -mfma -mf16c -mavx2 -mbmi2
+set(CONSORT_AVX512_FLAGS -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+    -mfma -mf16c -mavx2 -mbmi2
     -Wno-maybe-uninitialized -Wno-uninitialized) # GCC 12 warns about the undefined pass-through operands inside its own intrinsics
 
 function(consort_isa_flags)

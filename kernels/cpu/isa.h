@@ -8,7 +8,7 @@
 
 namespace consort {
 
-enum class Isa { kScalar, kAvx2, kAvx512 };  // kAvx512: F, BW, VL, DQ, VNNI, VBMI, BF16
+enum class Isa { kScalar, kAvx2, kAvx512 };  // kAvx512: F, BW, VL, DQ, VNNI (Cascade Lake, Zen 4 and later)
 
 Isa best_isa();                      // the best of this processor
 bool isa_supported(Isa isa);         // can this processor run it?
