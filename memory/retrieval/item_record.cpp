@@ -35,7 +35,7 @@ Status check_version(RecordReader& reader, std::string_view what) {
   return {};
 }
 
-void write_value(RecordWriter& w, const MetaValue& value) {
+void write_value(RecordWriter& w, const MetadataValue& value) {
   w.u8(static_cast<std::uint8_t>(value.index()));
   if (const auto* b = std::get_if<bool>(&value)) w.u8(*b ? 1 : 0);
   if (const auto* i = std::get_if<std::int64_t>(&value)) w.zigzag(*i);
@@ -47,23 +47,23 @@ void write_value(RecordWriter& w, const MetaValue& value) {
   }
 }
 
-std::optional<MetaValue> read_value(RecordReader& r) {
+std::optional<MetadataValue> read_value(RecordReader& r) {
   switch (r.u8()) {
     case 0:
-      return MetaValue();
+      return MetadataValue();
     case 1:
-      return MetaValue(r.u8() != 0);
+      return MetadataValue(r.u8() != 0);
     case 2:
-      return MetaValue(r.zigzag());
+      return MetadataValue(r.zigzag());
     case 3:
-      return MetaValue(r.f64());
+      return MetadataValue(r.f64());
     case 4:
-      return MetaValue(std::string(r.bytes()));
+      return MetadataValue(std::string(r.bytes()));
     case 5: {
       std::vector<std::string> list;
       const auto count = r.varint();
       for (std::uint64_t i = 0; i < count && r.ok(); ++i) list.emplace_back(r.bytes());
-      return MetaValue(std::move(list));
+      return MetadataValue(std::move(list));
     }
     default:
       return std::nullopt;

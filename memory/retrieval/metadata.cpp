@@ -54,14 +54,14 @@ Status check_node(const Filter& f, int depth, std::size_t& nodes) {
 }
 
 // The field's value; nullopt when the item does not have it.
-std::optional<MetaValue> read_field(const FilterSubject& s, std::string_view name) {
-  if (name == "@externalId") return MetaValue(std::string(s.external_id));
-  if (name == "@source") return MetaValue(std::string(s.source));
-  if (name == "@run") return MetaValue(std::string(s.run));
-  if (name == "@task") return MetaValue(std::string(s.task));
-  if (name == "@model") return MetaValue(std::string(s.model));
-  if (name == "@created") return MetaValue(s.created_us);
-  if (name == "@updated") return MetaValue(s.updated_us);
+std::optional<MetadataValue> read_field(const FilterSubject& s, std::string_view name) {
+  if (name == "@externalId") return MetadataValue(std::string(s.external_id));
+  if (name == "@source") return MetadataValue(std::string(s.source));
+  if (name == "@run") return MetadataValue(std::string(s.run));
+  if (name == "@task") return MetadataValue(std::string(s.task));
+  if (name == "@model") return MetadataValue(std::string(s.model));
+  if (name == "@created") return MetadataValue(s.created_us);
+  if (name == "@updated") return MetadataValue(s.updated_us);
   const auto it = s.metadata->find(name);
   if (it == s.metadata->end()) return std::nullopt;
   return it->second;
@@ -69,7 +69,7 @@ std::optional<MetaValue> read_field(const FilterSubject& s, std::string_view nam
 
 // -1, 0, 1; nullopt when the two have no order. Integers against numbers exactly, not through a rounded
 // double.
-std::optional<int> order(const MetaValue& a, const MetaValue& b) {
+std::optional<int> order(const MetadataValue& a, const MetadataValue& b) {
   const auto sign = [](auto x, auto y) { return x < y ? -1 : x > y ? 1 : 0; };
   if (const auto* x = std::get_if<std::int64_t>(&a), *y = std::get_if<std::int64_t>(&b); x && y)
     return sign(*x, *y);
@@ -92,7 +92,7 @@ std::optional<int> order(const MetaValue& a, const MetaValue& b) {
   return std::nullopt;
 }
 
-bool equal(const MetaValue& field, const MetaValue& wanted) {
+bool equal(const MetadataValue& field, const MetadataValue& wanted) {
   if (field == wanted) return true;
   if (const auto* list = std::get_if<std::vector<std::string>>(&field)) {
     const auto* text = std::get_if<std::string>(&wanted);
@@ -101,7 +101,7 @@ bool equal(const MetaValue& field, const MetaValue& wanted) {
   return order(field, wanted) == 0;
 }
 
-bool compare_holds(Filter::Op op, const MetaValue& field, const MetaValue& wanted) {
+bool compare_holds(Filter::Op op, const MetadataValue& field, const MetadataValue& wanted) {
   const auto o = order(field, wanted);
   if (!o) return false;
   switch (op) {
@@ -152,17 +152,17 @@ Status check_metadata(const Metadata& metadata) {
   return {};
 }
 
-Filter Filter::equals(std::string field, MetaValue value) {
+Filter Filter::equals(std::string field, MetadataValue value) {
   return compare(Op::kEquals, std::move(field), std::move(value));
 }
-Filter Filter::compare(Op op, std::string field, MetaValue value) {
+Filter Filter::compare(Op op, std::string field, MetadataValue value) {
   Filter f;
   f.op = op;
   f.field = std::move(field);
   f.values.push_back(std::move(value));
   return f;
 }
-Filter Filter::in(std::string field, std::vector<MetaValue> values) {
+Filter Filter::in(std::string field, std::vector<MetadataValue> values) {
   Filter f;
   f.op = Op::kIn;
   f.field = std::move(field);
@@ -210,10 +210,11 @@ bool matches(const Filter& f, const FilterSubject& subject) {
   }
   const auto field = read_field(subject, f.field);
   if (f.op == Filter::Op::kExists) return field.has_value();
-  const MetaValue value = field.value_or(MetaValue());
+  const MetadataValue value = field.value_or(MetadataValue());
   if (f.op == Filter::Op::kEquals) return equal(value, f.values.at(0));
   if (f.op == Filter::Op::kIn) {
-    return std::any_of(f.values.begin(), f.values.end(), [&](const MetaValue& w) { return equal(value, w); });
+    return std::any_of(f.values.begin(), f.values.end(),
+                       [&](const MetadataValue& w) { return equal(value, w); });
   }
   return compare_holds(f.op, value, f.values.at(0));
 }

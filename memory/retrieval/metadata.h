@@ -13,9 +13,9 @@
 namespace consort {
 
 // null, bool, integer, number, text, list of texts.
-using MetaValue =
+using MetadataValue =
     std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>>;
-using Metadata = std::map<std::string, MetaValue, std::less<>>;
+using Metadata = std::map<std::string, MetadataValue, std::less<>>;
 
 inline constexpr std::size_t kMaxMetadataFields = 64;
 inline constexpr std::size_t kMaxMetadataBytes = 64u << 10;  // names and values of one item together
@@ -46,12 +46,12 @@ struct Filter {
   };
   Op op = Op::kAnd;
   std::string field;
-  std::vector<MetaValue> values;  // one for comparisons, any number for kIn
+  std::vector<MetadataValue> values;  // one for comparisons, any number for kIn
   std::vector<Filter> children;
 
-  static Filter equals(std::string field, MetaValue value);
-  static Filter compare(Op op, std::string field, MetaValue value);
-  static Filter in(std::string field, std::vector<MetaValue> values);
+  static Filter equals(std::string field, MetadataValue value);
+  static Filter compare(Op op, std::string field, MetadataValue value);
+  static Filter in(std::string field, std::vector<MetadataValue> values);
   static Filter exists(std::string field);
   static Filter all(std::vector<Filter> children);
   static Filter any(std::vector<Filter> children);

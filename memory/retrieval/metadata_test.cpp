@@ -17,7 +17,7 @@ class FilterTest : public ::testing::Test {
     metadata_["height"] = 31.5;
     metadata_["colour"] = std::string("white");
     metadata_["open"] = true;
-    metadata_["none"] = MetaValue();
+    metadata_["none"] = MetadataValue();
     metadata_["tags"] = std::vector<std::string>{"sea", "stone"};
     metadata_["large"] = std::numeric_limits<std::int64_t>::max();
   }
@@ -53,8 +53,8 @@ TEST_F(FilterTest, ListsInExistsAndNull) {
   EXPECT_FALSE(holds(Filter::in("colour", {})));
   EXPECT_TRUE(holds(Filter::exists("none")));
   EXPECT_FALSE(holds(Filter::exists("absent")));
-  EXPECT_TRUE(holds(Filter::equals("absent", MetaValue())));
-  EXPECT_TRUE(holds(Filter::equals("none", MetaValue())));
+  EXPECT_TRUE(holds(Filter::equals("absent", MetadataValue())));
+  EXPECT_TRUE(holds(Filter::equals("none", MetadataValue())));
   EXPECT_FALSE(holds(Filter::compare(Op::kLess, "absent", std::int64_t{5})));
 }
 
@@ -81,7 +81,7 @@ TEST(FilterCheck, RefusesWhatCannotBeMeant) {
   for (int i = 0; i < 20; ++i) deep = Filter::none({deep});
   EXPECT_FALSE(check_filter(deep));
   EXPECT_FALSE(check_filter(Filter::all(std::vector<Filter>(300, Filter::exists("a")))));
-  EXPECT_FALSE(check_filter(Filter::in("a", std::vector<MetaValue>(2000))));
+  EXPECT_FALSE(check_filter(Filter::in("a", std::vector<MetadataValue>(2000))));
 }
 
 TEST(MetadataCheck, Limits) {
