@@ -1,0 +1,2 @@
+// The kernel of activation for scalar.
+#include "kernels/activation/kernel-inl.h"

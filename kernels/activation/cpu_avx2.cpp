@@ -1,0 +1,2 @@
+// The kernel of activation for AVX2.
+#include "kernels/activation/kernel-inl.h"

@@ -1,0 +1,2 @@
+// The kernel of activation for AVX-512.
+#include "kernels/activation/kernel-inl.h"

@@ -1,0 +1,2 @@
+// The kernel of attention for scalar.
+#include "kernels/attention/kernel-inl.h"

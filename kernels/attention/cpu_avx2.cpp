@@ -1,0 +1,2 @@
+// The kernel of attention for AVX2.
+#include "kernels/attention/kernel-inl.h"

@@ -1,0 +1,2 @@
+// The kernel of attention for AVX-512.
+#include "kernels/attention/kernel-inl.h"

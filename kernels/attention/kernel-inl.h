@@ -1,0 +1,236 @@
+#pragma once
+
+#include "kernels/attention/kernel.h"
+#include "kernels/lanes/lanes.h"
+
+namespace consort::CONSORT_LANES {
+
+inline constexpr std::size_t kBlock = 32;  // keys in a block, two vectors of scores
+#if defined(__AVX512F__)
+inline constexpr std::size_t kRowBlock = 4, kValueVectors = 4;  // fits 32 registers
+#else
+inline constexpr std::size_t kRowBlock = 1, kValueVectors = 2;  // fits 16 registers of 8 lanes
+#endif
+
+CONSORT_LANE_FN Lanes load_any(const float* p) {
+  return load(p);
+}
+CONSORT_LANE_FN Lanes load_any(const std::uint16_t* p) {
+  return load_half(p);
+}
+
+// The state of the rows of a tile between blocks.
+struct TileState {
+  float* q;       // [rows][head_dim], scaled
+  float* values;  // [rows][head_dim], sum of weight * value so far
+  float* sums;    // [rows][16], sum of weights so far, by lane
+  float* maxima;  // [rows * 16], entry r * 16: largest score so far
+  std::size_t dim;
+};
+
+// scores[r][j] = q[r] . key j, even and odd elements summed apart, then together. Any number of rows R gives
+// the same numbers for a row.
+template <std::size_t R, typename Element>
+CONSORT_LANE_FN void block_scores(const float* q, const Element* keys, std::size_t dim,
+                                  float (*scores)[kBlock]) {
+  Lanes even[R][2], odd[R][2];
+  for (std::size_t r = 0; r < R; ++r) even[r][0] = even[r][1] = odd[r][0] = odd[r][1] = zero();
+  for (std::size_t d = 0; d < dim; d += 2) {
+    const Lanes k0 = load_any(keys + d * kBlock), k1 = load_any(keys + d * kBlock + kLanes);
+    const Lanes n0 = load_any(keys + (d + 1) * kBlock), n1 = load_any(keys + (d + 1) * kBlock + kLanes);
+    for (std::size_t r = 0; r < R; ++r) {
+      const Lanes a = set1(q[r * dim + d]), b = set1(q[r * dim + d + 1]);
+      even[r][0] = fma(a, k0, even[r][0]);
+      even[r][1] = fma(a, k1, even[r][1]);
+      odd[r][0] = fma(b, n0, odd[r][0]);
+      odd[r][1] = fma(b, n1, odd[r][1]);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r) {
+    store(scores[r], add(even[r][0], odd[r][0]));
+    store(scores[r] + kLanes, add(even[r][1], odd[r][1]));
+  }
+}
+
+// Turns a row's scores into weights relative to the new maximum and rescales what was summed before. Keys
+// outside [low, high) of the block weigh exactly 0.
+CONSORT_LANE_FN void online_softmax(float* scores, std::size_t low, std::size_t high, std::size_t row,
+                                    const TileState& state) {
+  const bool edge = low > 0 || high < kBlock;
+  if (edge) {
+    for (std::size_t j = 0; j < low; ++j) scores[j] = -__builtin_inff();
+    for (std::size_t j = high; j < kBlock; ++j) scores[j] = -__builtin_inff();
+  }
+  const Lanes s0 = load(scores), s1 = load(scores + kLanes);
+  float& largest = state.maxima[row * kLanes];
+  const float block_largest = max_of(max(s0, s1));
+  Lanes sum = load(state.sums + row * kLanes);
+  if (block_largest > largest) {
+    const Lanes factor = exp(set1(largest - block_largest));
+    largest = block_largest;
+    sum = mul(sum, factor);
+    float* values = state.values + row * state.dim;
+    for (std::size_t d = 0; d < state.dim; d += kLanes) store(values + d, mul(load(values + d), factor));
+  }
+  const Lanes top = set1(largest);
+  Lanes w0 = exp(sub(s0, top)), w1 = exp(sub(s1, top));
+  if (edge) {
+    store(scores, w0);
+    store(scores + kLanes, w1);
+    for (std::size_t j = 0; j < low; ++j) scores[j] = 0;
+    for (std::size_t j = high; j < kBlock; ++j) scores[j] = 0;
+    w0 = load(scores);
+    w1 = load(scores + kLanes);
+  }
+  store(scores, w0);
+  store(scores + kLanes, w1);
+  store(state.sums + row * kLanes, add(sum, add(w0, w1)));
+}
+
+// values[r] += sum over keys j in [low, high) of weight * value j, in order of j.
+template <std::size_t R, std::size_t V, typename Element>
+CONSORT_LANE_FN void block_values(const float (*weights)[kBlock], const Element* block, std::size_t dim,
+                                  std::size_t low, std::size_t high, float* values) {
+  Lanes acc[R][V];
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t x = 0; x < V; ++x) acc[r][x] = load(values + r * dim + x * kLanes);
+  for (std::size_t j = low; j < high; ++j) {
+    Lanes v[V];
+    for (std::size_t x = 0; x < V; ++x) v[x] = load_any(block + j * dim + x * kLanes);
+    for (std::size_t r = 0; r < R; ++r) {
+      const Lanes w = set1(weights[r][j]);
+      for (std::size_t x = 0; x < V; ++x) acc[r][x] = fma(w, v[x], acc[r][x]);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t x = 0; x < V; ++x) store(values + r * dim + x * kLanes, acc[r][x]);
+}
+
+struct KeyRange {
+  std::size_t low, high;  // keys of the block that a row sees; low >= high: none
+};
+
+CONSORT_LANE_FN KeyRange visible(const AttentionTile& tile, std::size_t row, std::int64_t first_key) {
+  const std::int64_t position = tile.start + static_cast<std::int64_t>(row / tile.group);
+  std::int64_t high = (tile.keys_seen > 0 ? tile.keys_seen : position + 1) - first_key;
+  std::int64_t low = tile.window > 0 ? position - tile.window + 1 - first_key : 0;
+  if (low < 0) low = 0;
+  if (high < low) high = low;
+  if (high > static_cast<std::int64_t>(kBlock)) high = kBlock;
+  if (low > high) low = high;
+  return {static_cast<std::size_t>(low), static_cast<std::size_t>(high)};
+}
+
+// R rows from `row` on against one block.
+template <std::size_t R, typename Element>
+inline void attend_rows(const AttentionTile& tile, const TileState& state, std::size_t row,
+                        std::int64_t first_key, const Element* keys, const Element* values) {
+  alignas(64) float scores[R][kBlock];
+  KeyRange all{kBlock, 0}, range[R];
+  for (std::size_t r = 0; r < R; ++r) {
+    range[r] = visible(tile, row + r, first_key);
+    if (range[r].low >= range[r].high) continue;
+    if (range[r].low < all.low) all.low = range[r].low;
+    if (range[r].high > all.high) all.high = range[r].high;
+  }
+  if (all.low >= all.high) return;
+  block_scores<R>(state.q + row * state.dim, keys, state.dim, scores);
+  for (std::size_t r = 0; r < R; ++r) {
+    if (range[r].low < range[r].high)
+      online_softmax(scores[r], range[r].low, range[r].high, row + r, state);
+    else
+      for (std::size_t j = 0; j < kBlock; ++j) scores[r][j] = 0;
+  }
+  float* sums = state.values + row * state.dim;
+  std::size_t d = 0;
+  for (; d + kValueVectors * kLanes <= state.dim; d += kValueVectors * kLanes)
+    block_values<R, kValueVectors>(scores, values + d, state.dim, all.low, all.high, sums + d);
+  for (; d < state.dim; d += kLanes)
+    block_values<R, 1>(scores, values + d, state.dim, all.low, all.high, sums + d);
+}
+
+template <typename Element>
+inline void attend_block(const AttentionTile& tile, const TileState& state, std::int64_t first_key,
+                         const Element* keys, const Element* values) {
+  std::size_t row = 0;
+  for (; row + kRowBlock <= tile.rows; row += kRowBlock)
+    attend_rows<kRowBlock>(tile, state, row, first_key, keys, values);
+  if constexpr (kRowBlock > 1) {
+    const std::size_t rest = tile.rows - row;
+    if (rest == 3) attend_rows<3>(tile, state, row, first_key, keys, values);
+    if (rest == 2) attend_rows<2>(tile, state, row, first_key, keys, values);
+    if (rest == 1) attend_rows<1>(tile, state, row, first_key, keys, values);
+  }
+}
+
+CONSORT_LANE_FN void start_tile(const AttentionTile& tile, const TileState& state) {
+  const Lanes scale = set1(tile.scale);
+  for (std::size_t r = 0; r < tile.rows; ++r) {
+    const float* q = tile.q + r / tile.group * tile.q_token_stride + r % tile.group * tile.q_head_stride;
+    for (std::size_t d = 0; d < state.dim; d += kLanes) {
+      store(state.q + r * state.dim + d, mul(load(q + d), scale));
+      store(state.values + r * state.dim + d, zero());
+    }
+    store(state.sums + r * kLanes, zero());
+    state.maxima[r * kLanes] = -__builtin_inff();
+  }
+}
+
+CONSORT_LANE_FN void finish_tile(const AttentionTile& tile, const TileState& state) {
+  for (std::size_t r = 0; r < tile.rows; ++r) {
+    const Lanes total = set1(sum_of(load(state.sums + r * kLanes)));
+    float* out = tile.out + r / tile.group * tile.out_token_stride + r % tile.group * state.dim;
+    for (std::size_t d = 0; d < state.dim; d += kLanes)
+      store(out + d, div(load(state.values + r * state.dim + d), total));
+  }
+}
+
+void attend_tile(const AttentionTile& tile) {
+  const std::size_t dim = tile.head_dim, rows = tile.rows;
+  float* p = tile.scratch;
+  const TileState state{p, p + rows * dim, p + 2 * rows * dim, p + rows * (2 * dim + kLanes), dim};
+  float* unpacked = p + rows * (2 * dim + 2 * kLanes);
+  start_tile(tile, state);
+  const std::int64_t last = tile.start + static_cast<std::int64_t>((rows - 1) / tile.group);
+  const std::int64_t end = tile.keys_seen > 0 ? tile.keys_seen : last + 1;
+  std::int64_t begin = tile.window > 0 && tile.start - tile.window + 1 > 0 ? tile.start - tile.window + 1 : 0;
+  begin -= begin % static_cast<std::int64_t>(kBlock);
+  for (std::int64_t first = begin; first < end; first += kBlock) {
+    const std::size_t block = static_cast<std::size_t>(first) / kBlock;
+    if (tile.pages == nullptr) {
+      const std::size_t offset = block * kBlock * dim;
+      attend_block(tile, state, first, tile.keys + offset, tile.values + offset);
+      continue;
+    }
+    const std::uint16_t* page = reinterpret_cast<const std::uint16_t*>(tile.pages[block]);
+    const std::uint16_t *keys = page + tile.key_offset, *values = page + tile.value_offset;
+    if (rows <= kRowBlock) {
+      attend_block(tile, state, first, keys, values);
+      continue;
+    }
+    for (std::size_t i = 0; i < kBlock * dim; i += kLanes) {
+      store(unpacked + i, load_half(keys + i));
+      store(unpacked + kBlock * dim + i, load_half(values + i));
+    }
+    attend_block(tile, state, first, static_cast<const float*>(unpacked),
+                 static_cast<const float*>(unpacked + kBlock * dim));
+  }
+  finish_tile(tile, state);
+}
+
+void store_key_value(const float* k, const float* v, std::uint16_t* key, std::uint16_t* value,
+                     std::size_t head_dim) {
+  alignas(64) std::uint16_t halves[kLanes];
+  for (std::size_t d = 0; d < head_dim; d += kLanes) {
+    store_half(halves, load(k + d));
+    for (std::size_t i = 0; i < kLanes; ++i) key[(d + i) * kBlock] = halves[i];
+    store_half(value + d, load(v + d));
+  }
+}
+
+void transpose_block(const float* x, std::size_t stride, std::size_t rows, std::size_t head_dim, float* out) {
+  for (std::size_t r = 0; r < kBlock; ++r)
+    for (std::size_t d = 0; d < head_dim; ++d) out[d * kBlock + r] = r < rows ? x[r * stride + d] : 0.0f;
+}
+
+}  // namespace consort::CONSORT_LANES

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/lanes/dispatch.h"
+
+namespace consort {
+
+// Rows of queries that share one kv head: row r is head r % group at position start + r / group.
+// `scratch` holds attention_scratch_floats(rows, head_dim) floats, 64-byte aligned. head_dim: multiple of 16.
+struct AttentionTile {
+  // Where block b (keys [32 b, 32 b + 32)) lies: half precision in pages when `pages` is set, else float32
+  // blocks one after another. Keys are [head_dim][32], values [32][head_dim].
+  std::byte* const* pages = nullptr;
+  std::size_t key_offset = 0, value_offset = 0;  // in elements from a page's start
+  const float* keys = nullptr;
+  const float* values = nullptr;
+
+  std::size_t head_dim = 0, rows = 0, group = 1;
+  std::int64_t start = 0;      // position of the first row
+  std::int64_t window = 0;     // 0: no limit
+  std::int64_t keys_seen = 0;  // > 0: every row sees keys [0, keys_seen); 0: causal
+  const float* q = nullptr;
+  std::size_t q_token_stride = 0, q_head_stride = 0;
+  float* out = nullptr;
+  std::size_t out_token_stride = 0;  // heads of a group stand side by side in out
+  float scale = 1;
+  float* scratch = nullptr;
+};
+
+inline std::size_t attention_scratch_floats(std::size_t rows, std::size_t head_dim) {
+  return rows * (2 * head_dim + 16 + 16) +
+         2 * 32 * head_dim;  // q, sums of values, lane sums, maxima; one block
+}
+
+CONSORT_FOR_EACH_ISA(void attend_tile(const AttentionTile& tile))
+
+// Half-precision copies into a page: values as a row, keys with a stride of 32 between elements.
+CONSORT_FOR_EACH_ISA(void store_key_value(const float* k, const float* v, std::uint16_t* key,
+                                          std::uint16_t* value, std::size_t head_dim))
+// [rows <= 32][head_dim] with a row stride, to [head_dim][32]; columns behind `rows` become 0.
+CONSORT_FOR_EACH_ISA(void transpose_block(const float* x, std::size_t stride, std::size_t rows,
+                                          std::size_t head_dim, float* out))
+
+}  // namespace consort

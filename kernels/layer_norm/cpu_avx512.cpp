@@ -1,0 +1,2 @@
+// The kernel of layer_norm for AVX-512.
+#include "kernels/layer_norm/kernel-inl.h"

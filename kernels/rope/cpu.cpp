@@ -1,0 +1,2 @@
+// The kernel of rope for scalar.
+#include "kernels/rope/kernel-inl.h"

@@ -1,0 +1,2 @@
+// The kernel of softmax for scalar.
+#include "kernels/softmax/kernel-inl.h"

@@ -1,0 +1,2 @@
+// The kernel of softmax for AVX2.
+#include "kernels/softmax/kernel-inl.h"
