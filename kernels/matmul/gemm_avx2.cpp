@@ -30,15 +30,18 @@ inline __attribute__((always_inline)) void dot_bytes(const std::uint8_t* codes,
                                                      Lanes (&sums)[Rows]) {
   constexpr int kExact = Bits == 4 ? 8 : Bits == 5 ? 4 : 2;  // products that fit 16 bits when added
   const __m256i ones = _mm256_set1_epi16(1), high_place = _mm256_set1_epi16(256);
+#pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m) sums[m].rows[0] = sums[m].rows[1] = _mm256_setzero_si256();
 #pragma GCC unroll 4
   for (int c = First; c < Last; c += kExact) {
     __m256i high[Rows][2], low[Rows][2];
+#pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m)
       for (int h = 0; h < 2; ++h) high[m][h] = low[m][h] = _mm256_setzero_si256();
 #pragma GCC unroll 8
     for (int i = c; i < (c + kExact < Last ? c + kExact : Last); ++i) {
       const __m256i w[2] = {load32(codes + 64 * i), load32(codes + 64 * i + 32)};
+#pragma GCC unroll 8
       for (int m = 0; m < Rows; ++m) {
         const __m256i xh = broadcast4(x[m]->high + 4 * i), xl = broadcast4(x[m]->low + 4 * i);
         for (int h = 0; h < 2; ++h) {
@@ -47,6 +50,7 @@ inline __attribute__((always_inline)) void dot_bytes(const std::uint8_t* codes,
         }
       }
     }
+#pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m)
       for (int h = 0; h < 2; ++h) {
         const __m256i both =
@@ -62,6 +66,7 @@ inline __attribute__((always_inline)) void dot_words(const std::uint8_t* codes,
                                                      const ActivationBlock* const (&x)[Rows],
                                                      Lanes (&sums)[Rows]) {
   alignas(32) std::int16_t wide[Rows][kBlock];
+#pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m)
     for (int i = 0; i < kBlock; i += 16) {
       const __m256i high =
@@ -72,11 +77,13 @@ inline __attribute__((always_inline)) void dot_words(const std::uint8_t* codes,
                          _mm256_add_epi16(_mm256_slli_epi16(high, 8), low));
     }
   __m256i quarter[Rows][4];  // four tile rows each, two partial sums a row
+#pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m)
     for (__m256i& q : quarter[m]) q = _mm256_setzero_si256();
 #pragma GCC unroll 8
   for (int c = First; c < Last; ++c) {
     __m256i xs[Rows];
+#pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m) {
       std::int64_t four;
       std::memcpy(&four, wide[m] + 4 * c, 8);
@@ -85,10 +92,12 @@ inline __attribute__((always_inline)) void dot_words(const std::uint8_t* codes,
     for (int q = 0; q < 4; ++q) {
       const __m256i w =
           _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + 64 * c + 16 * q)));
+#pragma GCC unroll 8
       for (int m = 0; m < Rows; ++m)
         quarter[m][q] = _mm256_add_epi32(quarter[m][q], _mm256_madd_epi16(w, xs[m]));
     }
   }
+#pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m)
     for (int h = 0; h < 2; ++h)
       sums[m].rows[h] =
@@ -134,26 +143,31 @@ template <PackFormat F, int Rows>
 void tile_by_rows(const UnpackedTile& w, int first, const Activations& x, const std::uint32_t* corrections,
                   std::int64_t row, const OutTile& out) {
   __m256 acc[Rows][2];
+#pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
   for (std::int64_t b = 0; b < x.row_blocks; ++b) {
     const std::uint8_t* codes = w.codes + 512 * b;
     const std::int64_t at = row * x.row_blocks + b;
     const ActivationBlock* xs[Rows];
+#pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m) xs[m] = x.blocks + at + m * x.row_blocks;
     Lanes sums[Rows];
     dot<F.bits, 0, 8 / F.groups, Rows>(codes, xs, sums);
+#pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m) {
       const std::int64_t here = at + m * x.row_blocks;
       add_group<F>(sums[m], w, b * F.groups, x.scales[here], corrections[here * F.groups], acc[m]);
     }
     if constexpr (F.groups == 2) {
       dot<F.bits, 4, 8, Rows>(codes, xs, sums);
+#pragma GCC unroll 8
       for (int m = 0; m < Rows; ++m) {
         const std::int64_t here = at + m * x.row_blocks;
         add_group<F>(sums[m], w, 2 * b + 1, x.scales[here], corrections[2 * here + 1], acc[m]);
       }
     }
   }
+#pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m) store(acc[m], row + m, first, out);
 }
 

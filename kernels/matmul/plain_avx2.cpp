@@ -19,17 +19,20 @@ template <DType Type, int Rows>
 void rows_by_tile(const std::uint8_t* w, const float* x, std::int64_t x_stride, std::int64_t cols,
                   const OutTile& out, int first, std::int64_t row) {
   __m256 acc[Rows][2];
+#pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
   x += row * x_stride;
   constexpr std::int64_t kStep = kTile * plain_bytes(Type);
   for (std::int64_t k = 0; k < cols; ++k) {
     const __m256 low = load8<Type>(w + k * kStep), high = load8<Type>(w + k * kStep + kStep / 2);
+#pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m) {
       const __m256 xk = _mm256_broadcast_ss(x + m * x_stride + k);
       acc[m][0] = _mm256_fmadd_ps(low, xk, acc[m][0]);
       acc[m][1] = _mm256_fmadd_ps(high, xk, acc[m][1]);
     }
   }
+#pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m) {
     alignas(32) float values[kTile];
     _mm256_store_ps(values, acc[m][0]);
