@@ -19,7 +19,8 @@ inline constexpr const char* kDirectoryAddress = "models";  // where a process a
 class LocalModelDirectory final : public ModelDirectory {
  public:
   static Result<std::unique_ptr<LocalModelDirectory>> create(Channel& channel, Lane& lane, ModelLoader loader,
-                                                             HostOptions options = {});
+                                                             HostOptions options = {},
+                                                             std::string address = kDirectoryAddress);
   ~LocalModelDirectory() override;  // unloads every model
 
   Async<ModelHandle> acquire(std::string id, RequestContext context) override;
@@ -38,7 +39,8 @@ class LocalModelDirectory final : public ModelDirectory {
 // Owned by main. Thread-safe.
 class RemoteModelDirectory final : public ModelDirectory {
  public:
-  static Result<std::unique_ptr<RemoteModelDirectory>> create(Channel& channel);
+  static Result<std::unique_ptr<RemoteModelDirectory>> create(Channel& channel,
+                                                              std::string address = kDirectoryAddress);
   ~RemoteModelDirectory() override;
   // Errors: what the other process said; kNotFound or kTimeout when nobody answers there.
   Async<ModelHandle> acquire(std::string id, RequestContext context) override;

@@ -1,0 +1,217 @@
+// From messages to jobs.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "scheduler/host/host_core.h"
+#include "scheduler/host/prompt_tokens.h"
+
+namespace consort {
+
+// ---- receiving thread: short ----------------------------------------------------------------------------
+
+void HostCore::receive(Message m) {
+  switch (m.type) {
+    case MessageType::kRequest:
+      return receive_request(std::move(m));
+    case MessageType::kCancel:
+    case MessageType::kNack:
+      return cancel_call(m);  // a nack: nobody takes the chunks
+    case MessageType::kCredit: {
+      CallPtr call;
+      {
+        std::lock_guard lock(mutex_);
+        if (const auto at = calls_.find(HostCall::key_of(m.from, m.correlation)); at != calls_.end())
+          call = at->second;
+      }
+      if (call) call->add_credits(m.credits);
+      return;
+    }
+    case MessageType::kGoodbye: {
+      std::lock_guard lock(mutex_);
+      const std::string prefix = HostCall::key_of(m.from, "");
+      for (auto at = calls_.lower_bound(prefix); at != calls_.end() && at->first.rfind(prefix, 0) == 0; ++at)
+        at->second->cancel();
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void HostCore::cancel_call(const Message& m) {
+  std::lock_guard lock(mutex_);
+  if (const auto at = calls_.find(HostCall::key_of(m.from, m.correlation)); at != calls_.end())
+    at->second->cancel();
+}
+
+void HostCore::receive_request(Message m) {
+  auto call = std::make_shared<HostCall>(m, [weak = weak_from_this()](Message out) -> Status {
+    const auto self = weak.lock();
+    if (!self) return fail(ErrorKind::kNotFound, "the host is gone");
+    return self->send(std::move(out));
+  });
+  const Value op = m.body.get("op");
+  if (op.is_string() && op.as_string() == "ping") {
+    call->answer(m.body.get("request"), {});
+    return;
+  }
+  if (op.is_string() && op.as_string() == "stats") {
+    call->answer(stats(), {});
+    return;
+  }
+  Error refused;
+  {
+    std::lock_guard lock(mutex_);
+    switch (state_) {
+      case HostState::kReady:
+      case HostState::kLoading:
+        break;  // behind the load in the host's queue
+      case HostState::kFailed:
+        refused = failure_;
+        break;
+      case HostState::kAbsent:
+        refused = {ErrorKind::kUnavailable, "the model is not loaded", id, "acquire it first"};
+        break;
+      case HostState::kDraining:
+        refused = {ErrorKind::kUnavailable, "the model is being unloaded", id, "try again later"};
+    }
+    if (refused.what.empty() && !calls_.emplace(call->key(), call).second) return;  // the same request again
+  }
+  if (refused.what.empty()) {
+    const Status posted = worker_->post([this, call, body = std::move(m.body)] { handle(call, body); });
+    if (posted) return;
+    refused = posted.error();
+  }
+  finish(call, call->answer(refused));
+}
+
+// ---- the host's thread ----------------------------------------------------------------------------------
+
+void HostCore::handle(CallPtr call, const Value& body) {
+  auto request = read_wire_request(body);
+  Status accepted = request ? Status() : Status(forward_error(request));
+  if (accepted && call->stop_token().stop_requested())
+    accepted = fail(ErrorKind::kCancelled, "the request was cancelled");
+  if (accepted) {
+    std::lock_guard lock(mutex_);
+    if (state_ == HostState::kFailed) accepted = tl::unexpected<Error>(failure_);
+  }
+  if (accepted) {
+    const std::string& op = request->op;
+    if (op == "generate")
+      accepted = generate(call, *request);
+    else if (op == "score")
+      accepted = score(call, *request);
+    else if (op == "score_text")
+      accepted = score_text(call, *request);
+    else if (op == "embed")
+      accepted = embed(call, *request);
+    else if (op == "logits")
+      accepted = logits(call, *request);
+    else
+      accepted = fail(ErrorKind::kInvalid, fmt::format("'{}' is not something a model does", op), id);
+  }
+  if (accepted) return;  // the job's own callback answers
+  if (accepted.error().where.empty()) accepted.error().where = id;
+  finish(call, call->answer(accepted.error()));
+}
+
+template <typename R>
+std::function<void(Result<R>)> HostCore::answering(const CallPtr& call) {
+  return [self = shared_from_this(), call](Result<R> r) {
+    if (!r) return self->finish(call, call->answer(r.error()));
+    std::vector<TensorLease> tensors;
+    Value body = to_wire(*r, tensors);
+    self->finish(call, call->answer(std::move(body), std::move(tensors)));
+  };
+}
+
+JobTicket HostCore::ticket(const CallPtr& call, const WireRequest& request) const {
+  return {request.work_class, call->deadline(), call->stop_token()};
+}
+
+Status HostCore::need_language_model(std::string_view op) const {
+  if (language_) return {};
+  if (!encoder_) return fail(ErrorKind::kUnavailable, "the model is not loaded", id, "acquire it first");
+  return fail(ErrorKind::kUnsupported, fmt::format("the model is an encoder, it cannot {}", op), id,
+              "choose a language model");
+}
+
+Status HostCore::generate(const CallPtr& call, const WireRequest& request) {
+  CONSORT_CHECK_OK(need_language_model("generate"));
+  CONSORT_TRY(r, read_generate_request(request.request));
+  GenerateJob job;
+  CONSORT_TRY(prompt, prompt_tokens(*model_.tokenizer, model_.chat, r.prompt));
+  job.prompt = std::move(prompt);
+  job.max_tokens = r.max_tokens;
+  job.stop = std::move(r.stop);
+  job.ignore_eos = r.ignore_eos;
+  job.sampling = std::move(r.sampling);
+  job.bypass_prefix_cache = r.bypass_prefix_cache;
+  job.on_text = [call](std::string_view text, std::span<const TokenId> ids) { call->add_text(text, ids); };
+  job.done = answering<GenerateResult>(call);
+  return language_->submit(std::move(job), ticket(call, request));
+}
+
+Status HostCore::score(const CallPtr& call, const WireRequest& request) {
+  CONSORT_CHECK_OK(need_language_model("score"));
+  CONSORT_TRY(r, read_score_request(request.request));
+  ScoreJob job;
+  CONSORT_TRY(prompt, prompt_tokens(*model_.tokenizer, model_.chat, r.prompt));
+  job.prompt = std::move(prompt);
+  for (const std::string& candidate : r.candidates) {
+    job.candidates.push_back(model_.tokenizer->encode(candidate));
+    job.bytes.push_back(candidate.size());
+  }
+  job.done = answering<ScoreResult>(call);
+  return language_->submit(std::move(job), ticket(call, request));
+}
+
+Status HostCore::score_text(const CallPtr& call, const WireRequest& request) {
+  CONSORT_CHECK_OK(need_language_model("score"));
+  CONSORT_TRY(r, read_score_text_request(request.request));
+  ScoreTextJob job;
+  job.tokens = model_.tokenizer->encode(r.text);
+  if (model_.tokenizer->adds_bos()) job.bos = model_.tokenizer->bos();
+  job.context = r.context;
+  job.file_bytes = r.text.size();
+  job.done = answering<ScoreTextResult>(call);
+  return language_->submit(std::move(job), ticket(call, request));
+}
+
+Status HostCore::logits(const CallPtr& call, const WireRequest& request) {
+  CONSORT_CHECK_OK(need_language_model("give logits"));
+  CONSORT_TRY(r, read_logits_request(request.request));
+  LogitsJob job;
+  job.tokens = std::move(r.token_ids);
+  job.top = r.top;
+  job.done = answering<LogitsResult>(call);
+  return language_->submit(std::move(job), ticket(call, request));
+}
+
+Status HostCore::embed(const CallPtr& call, const WireRequest& request) {
+  if (!encoder_ && !language_) return need_language_model("embed");
+  if (!encoder_)
+    return fail(ErrorKind::kUnsupported, "the model is a language model, it does not embed", id,
+                "choose an encoder");
+  CONSORT_TRY(r, read_embed_request(request.request));
+  std::string_view prefix;
+  if (r.input_type == "query")
+    prefix = model_.query_prefix;
+  else if (r.input_type == "document")
+    prefix = model_.document_prefix;
+  else if (!r.input_type.empty())
+    return fail(ErrorKind::kInvalid, fmt::format("input type '{}' is not query or document", r.input_type),
+                id);
+  EmbedJob job;
+  for (const std::string& text : r.texts) {
+    EncoderInput input = encoder_input(*model_.tokenizer, prefix, text, encoder_->info().max_tokens);
+    job.texts.push_back(std::move(input.ids));
+    job.truncated.push_back(input.truncated);
+  }
+  job.done = answering<EmbedResult>(call);
+  return encoder_->submit(std::move(job), ticket(call, request));
+}
+
+}  // namespace consort

@@ -1,0 +1,107 @@
+#include "scheduler/host/model_handle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "scheduler/host/model_client.h"
+#include "scheduler/host/model_host.h"
+#include "scheduler/host/wire.h"
+
+namespace consort {
+namespace {
+
+using Reply = ModelClient::Reply;
+
+// Hands a stream's chunks to the caller's sink and knows how far it came.
+struct StreamState {
+  TextSink sink;
+  std::size_t bytes = 0, ids = 0;
+
+  void take(const Message& m) {
+    auto chunk = read_text_chunk(m.body);
+    if (!chunk) return;  // the answer brings the whole text
+    bytes += chunk->text.size();
+    ids += chunk->ids.size();
+    sink(chunk->text, chunk->ids);
+  }
+  // What no chunk brought: the rest of the result.
+  void complete(const GenerateResult& r) {
+    const std::size_t from = std::min(bytes, r.text.size());
+    const std::size_t first = std::min(ids, r.token_ids.size());
+    if (from == r.text.size() && first == r.token_ids.size()) return;
+    sink(std::string_view(r.text).substr(from),
+         {r.token_ids.begin() + static_cast<std::ptrdiff_t>(first), r.token_ids.end()});
+  }
+};
+
+boost::asio::awaitable<Result<Reply>> ask(std::shared_ptr<ModelClient> client, std::string id, std::string op,
+                                          Value request, RequestContext context,
+                                          ModelClient::ChunkSink sink = {}) {
+  if (!client) co_return fail(ErrorKind::kInvalid, "an empty model handle was used");
+  Value body = wire_request(op, std::move(request), context.work_class);
+  auto answered = client->call(model_address(id), std::move(body), std::move(context), std::move(sink));
+  co_return co_await std::move(answered);
+}
+
+}  // namespace
+
+Async<GenerateResult> ModelHandle::generate(GenerateRequest request, RequestContext context,
+                                            TextSink sink) const {
+  std::shared_ptr<StreamState> stream;
+  ModelClient::ChunkSink on_chunk;
+  if (sink) {
+    stream = std::make_shared<StreamState>();
+    stream->sink = std::move(sink);
+    on_chunk = [stream](const Message& m) { stream->take(m); };
+  }
+  auto answered =
+      ask(client_, model_id_, "generate", to_wire(request), std::move(context), std::move(on_chunk));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  Result<GenerateResult> result = read_generate_result(reply->body, reply->tensors);
+  if (result && stream) stream->complete(*result);
+  co_return result;
+}
+
+Async<ScoreResult> ModelHandle::score(ScoreRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "score", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  Result<ScoreResult> result = read_score_result(reply->body, reply->tensors);
+  if (result && result->candidates.size() != request.candidates.size())
+    co_return fail(ErrorKind::kRuntime, "the model scored another number of candidates", model_id_);
+  co_return result;
+}
+
+Async<ScoreTextResult> ModelHandle::score_text(ScoreTextRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "score_text", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  co_return read_score_text_result(reply->body, reply->tensors);
+}
+
+Async<EmbedResult> ModelHandle::embed(EmbedRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "embed", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  Result<EmbedResult> result = read_embed_result(reply->body, reply->tensors);
+  if (result && result->tokens.size() != request.texts.size())
+    co_return fail(ErrorKind::kRuntime, "the model embedded another number of texts", model_id_);
+  co_return result;
+}
+
+Async<LogitsResult> ModelHandle::logits(LogitsRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "logits", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  co_return read_logits_result(reply->body, reply->tensors);
+}
+
+Async<Value> ModelHandle::ping(Value body, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "ping", std::move(body), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  co_return std::move(reply->body);
+}
+
+}  // namespace consort

@@ -1,0 +1,75 @@
+#include "scheduler/host/model_loader.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+#include "models/arch/registry.h"
+#include "models/tokenizer/load_chat_template.h"
+#include "scheduler/lane/lane.h"
+
+namespace consort {
+namespace {
+
+std::string known_architectures() {
+  std::string out;
+  for (const Architecture& a : architectures()) out += (out.empty() ? "" : ", ") + a.name;
+  return out;
+}
+
+// On the lane: packing uses its compute threads.
+Status load_network(const Architecture& arch, LoadedModel& out, Lane& lane) {
+  const auto network = [&](Exec& exec) -> Result<bool> {
+    LoadContext context{exec, lane.pool(), out.id};
+    if (arch.load_model != nullptr) {
+      CONSORT_TRY(model, arch.load_model(out.source, context));
+      out.model = std::move(model);
+    } else {
+      CONSORT_TRY(encoder, arch.load_encoder(out.source, context));
+      out.encoder = std::move(encoder);
+    }
+    return true;
+  };
+  Result<Result<bool>> ran = lane.call([&](Exec& exec) -> Result<bool> {
+    try {
+      return network(exec);
+    } catch (const std::bad_alloc&) {
+      return fail(ErrorKind::kMemory, "no memory is left for the weights", out.id, "raise the memory limit");
+    } catch (const std::exception& e) {
+      return fail(ErrorKind::kRuntime, fmt::format("the weights cannot be loaded: {}", e.what()), out.id);
+    }
+  });
+  if (!ran) return forward_error(ran);
+  if (!*ran) return forward_error(*ran);
+  return {};
+}
+
+}  // namespace
+
+ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string& id)> resolve) {
+  return [resolve = std::move(resolve)](const std::string& id, Lane& lane) -> Result<LoadedModel> {
+    const auto start = std::chrono::steady_clock::now();
+    CONSORT_TRY(place, resolve(id));
+    LoadedModel out;
+    out.id = id;
+    out.query_prefix = place.query_prefix;
+    out.document_prefix = place.document_prefix;
+    CONSORT_TRY(source, open_weights(place.path));
+    out.source = std::move(source);
+    CONSORT_TRY(tokenizer, load_tokenizer(*out.source));
+    out.tokenizer = std::move(tokenizer);
+    CONSORT_TRY(chat, load_chat_template(*out.source, *out.tokenizer));
+    out.chat = std::move(chat);
+    const Architecture* arch = find_architecture(out.source->architecture());
+    if (arch == nullptr)
+      return fail(ErrorKind::kUnsupported,
+                  fmt::format("no architecture '{}' in this build", out.source->architecture()), place.path,
+                  "this build has " + known_architectures());
+    CONSORT_CHECK_OK(load_network(*arch, out, lane));
+    out.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    return out;
+  };
+}
+
+}  // namespace consort

@@ -1,0 +1,60 @@
+// Requests and results as message bodies and tensors, and back. Decoding trusts nothing: unknown keys,
+// missing ones, wrong types and tensors that do not fit are kInvalid. See wire_reader.h for how values are
+// written.
+//
+// A request's body is {"op": "generate" | "score" | "score_text" | "embed" | "logits" | "ping" | "stats" |
+// "load" | "release", "class": "interactive" | "batch" | "training", "request": {...}}; a response's body is
+// the result's object; an error's body is {"kind", "what", "where", "hint"}.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/base/status.h"
+#include "scheduler/bus/message.h"
+#include "scheduler/host/requests.h"
+#include "scheduler/value/value.h"
+
+namespace consort {
+
+struct WireRequest {
+  std::string op;
+  WorkClass work_class = WorkClass::kInteractive;
+  Value request;
+};
+Value wire_request(std::string_view op, Value request, WorkClass work_class = WorkClass::kInteractive);
+Result<WireRequest> read_wire_request(const Value& body);
+
+Value to_wire(const GenerateRequest& r);
+Value to_wire(const ScoreRequest& r);
+Value to_wire(const ScoreTextRequest& r);
+Value to_wire(const EmbedRequest& r);
+Value to_wire(const LogitsRequest& r);
+Value to_wire(const GenerateResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const ScoreResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const ScoreTextResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const EmbedResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const LogitsResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const Error& e);
+
+Result<GenerateRequest> read_generate_request(const Value& v);
+Result<ScoreRequest> read_score_request(const Value& v);
+Result<ScoreTextRequest> read_score_text_request(const Value& v);
+Result<EmbedRequest> read_embed_request(const Value& v);
+Result<LogitsRequest> read_logits_request(const Value& v);
+Result<GenerateResult> read_generate_result(const Value& v, const std::vector<TensorLease>& tensors);
+Result<ScoreResult> read_score_result(const Value& v, const std::vector<TensorLease>& tensors);
+Result<ScoreTextResult> read_score_text_result(const Value& v, const std::vector<TensorLease>& tensors);
+Result<EmbedResult> read_embed_result(const Value& v, const std::vector<TensorLease>& tensors);
+Result<LogitsResult> read_logits_result(const Value& v, const std::vector<TensorLease>& tensors);
+Error read_error(const Value& v);  // a malformed one becomes kRuntime
+
+struct TextChunk {
+  std::string text;
+  std::vector<TokenId> ids;
+};
+Value to_wire(const TextChunk& c);
+Result<TextChunk> read_text_chunk(const Value& v);
+
+}  // namespace consort
