@@ -37,7 +37,7 @@ inline std::vector<float> logits_after(std::span<const TokenId> tokens) {
   return out;
 }
 
-class MockModel final : public Model {
+class MockModel : public Model {
  public:
   explicit MockModel(KvLayout layout = {1, 1, 8, DType::kF32}, int context = 2048) : layout_(layout) {
     info_.id = "mock";

@@ -23,6 +23,11 @@ namespace {
 using namespace mock;
 using std::chrono::milliseconds;
 
+struct HeavyModel final : MockModel {
+  using MockModel::MockModel;
+  Region weights;
+};
+
 struct HostRig {
   explicit HostRig(HostOptions options = {}, std::size_t granules = 256)
       : pool(*DevicePool::create_cpu(granules * kGranuleBytes)), lane(*Lane::start(*pool, {.threads = 2})) {
@@ -44,16 +49,15 @@ struct HostRig {
       LoadedModel out;
       out.id = id;
       out.tokenizer = std::make_shared<LetterTokenizer>();
-      if (id.rfind("large", 0) == 0) {
-        CONSORT_TRY(region, pool->allocate(20 * kGranuleBytes, {"weights", id}));
-        held.push_back(std::move(region));
-      }
       if (id == "encoder") {
         out.encoder = std::make_unique<MockEncoder>();
         out.query_prefix = "q: ";
       } else {
-        auto model = std::make_unique<MockModel>(KvLayout{2, 4, 1024, DType::kF16});
-        last_model = model.get();
+        auto model = std::make_unique<HeavyModel>(KvLayout{2, 4, 1024, DType::kF16});
+        if (id.rfind("large", 0) == 0) {
+          CONSORT_TRY(region, pool->allocate(20 * kGranuleBytes, {"weights", id}));
+          model->weights = std::move(region);
+        }
         out.model = std::move(model);
       }
       return out;
@@ -84,8 +88,6 @@ struct HostRig {
   std::unique_ptr<Lane> lane;
   TestChannel channel;
   std::unique_ptr<LocalModelDirectory> directory;
-  std::vector<Region> held;
-  std::atomic<MockModel*> last_model{nullptr};
   std::atomic<int> loads{0};
   boost::asio::io_context io;
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work{
@@ -238,16 +240,20 @@ TEST(ModelHost, StatesReferencesAndErrors) {
 }
 
 TEST(ModelHost, AnIdleModelMakesRoomForAnother) {
-  HostRig rig({}, 40);
+  HostRig rig({}, 50);  // two models of 20 granules and what they work with
   rig.acquire("large-1");
-  rig.held.clear();  // stands for weights that go with the model; the mock keeps them in the rig
   const ModelHandle kept = rig.acquire("large-2");
-  const auto crowded =
-      rig.wait(rig.directory->acquire("large-3", {}));  // 20 + 20 granules and a lane's scratch
-  if (!crowded) {
-    EXPECT_EQ(crowded.error().kind, ErrorKind::kMemory);
-  }
+  const ModelHandle third = rig.acquire("large-3");
+  EXPECT_EQ(rig.directory->find("large-1")->state(), HostState::kAbsent);
   EXPECT_TRUE(rig.wait(kept.generate(story(), {})));
+  EXPECT_TRUE(rig.wait(third.generate(story(), {})));
+  const auto crowded = rig.wait(rig.directory->acquire("large-1", {}));  // both others are held
+  ASSERT_FALSE(crowded);
+  EXPECT_EQ(crowded.error().kind, ErrorKind::kMemory);
+  std::size_t sum = 0;
+  for (const OwnerStats& o : rig.pool->stats().owners) sum += o.committed_bytes;
+  EXPECT_EQ(sum, rig.pool->stats().committed_bytes);
+  EXPECT_LE(rig.pool->stats().peak_bytes, 50 * kGranuleBytes);
 }
 
 TEST(ModelHost, ADeadlineTravelsAndAFullQueueSaysSo) {
