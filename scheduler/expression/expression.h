@@ -1,9 +1,10 @@
-// Expression and Template: the `${ ... }` of a workflow, in jq syntax, compiled once and evaluated many times by a
-// bounded interpreter of our own (what it accepts, and where it differs from jq 1.6, stands in README.md here).
+// Expression and Template: the `${ ... }` of a workflow, in jq syntax, compiled once and evaluated many times
+// by a bounded interpreter of our own (what it accepts, and where it differs from jq 1.6, stands in README.md
+// here).
 //
 // Compiled objects are immutable, cheap to copy (one reference count) and may be evaluated by any number of
-// threads at once. An evaluation has no clock, no environment, no recursion of the user's: it ends by its step
-// budget at the latest.
+// threads at once. An evaluation has no clock, no environment, no recursion of the user's: it ends by its
+// step budget at the latest.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +58,7 @@ class Expression {
   const std::vector<std::string>& variables() const;  // free names, without '$', sorted
 
  private:
-  friend class Template;
+  friend Result<Expression> compile_inside(std::string_view, std::size_t, bool, std::size_t&);
   struct Program;
   std::shared_ptr<const Program> program_;
 };
@@ -68,16 +69,18 @@ struct TemplateFinding {
   Error error;
 };
 
-// A JSON value whose strings may hold `${ ... }`. A string that is exactly one `${ }` (spaces around it allowed)
-// becomes the expression's result with its type; inside longer text results are inserted as text: strings bare,
-// everything else as compact JSON. Keys of objects are literal. "$${" is the literal "${".
+// A JSON value whose strings may hold `${ ... }`. A string that is exactly one `${ }` (nothing around it)
+// becomes the expression's result with its type; inside longer text results are inserted as text: strings
+// bare, everything else as compact JSON. Keys of objects are literal. A literal "${" is written ${ "${" }.
 class Template {
  public:
   static constexpr std::size_t kMaxExpressions = 4096;
 
   // Every finding of the whole tree is added to `findings` when it is given; the error is the first of them.
-  static Result<Template> compile(const Value& with_expressions, std::vector<TemplateFinding>* findings = nullptr);
-  // The DSL also allows a bare program in places that are always expressions (`if`, `while`, `in`, `output.as`):
+  static Result<Template> compile(const Value& with_expressions,
+                                  std::vector<TemplateFinding>* findings = nullptr);
+  // The DSL also allows a bare program in places that are always expressions (`if`, `while`, `in`,
+  // `output.as`):
   // "${ .x }" and ".x" mean the same there. A value that is not a string is a template as above.
   static Result<Template> compile_expression(const Value& text_or_value);
 
@@ -89,6 +92,7 @@ class Template {
   const std::vector<std::string>& variables() const;  // of all expressions, sorted
 
  private:
+  friend struct TemplateCompiler;
   struct Part;
   std::shared_ptr<const Part> root_;
 };

@@ -277,6 +277,23 @@ Value::Object Value::take_object() && {
   return members;
 }
 
+void Value::append(const Array& items) {
+  assert(is_array());
+  if (!is_array()) return;
+  auto* node = const_cast<ArrayNode*>(static_cast<const ArrayNode*>(node_));
+  if (node->references.load(std::memory_order_acquire) != 1 || &items == &node->items) {
+    Array all = as_array();
+    all.insert(all.end(), items.begin(), items.end());
+    *this = array(std::move(all));
+    return;
+  }
+  for (const Value& item : items) {
+    node->bytes = saturating_add(node->bytes, item.approximate_bytes());
+    node->depth = std::max(node->depth, item.depth() + 1);
+    node->items.push_back(item);
+  }
+}
+
 std::size_t Value::approximate_bytes() const {
   return shared() ? node_->bytes : kScalarBytes;
 }

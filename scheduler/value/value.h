@@ -84,6 +84,9 @@ class Value {
   // null.
   Array take_array() &&;
   Object take_object() &&;
+  // Adds items at the end: in place when this is the only reference (amortised O(items)), otherwise on a copy.
+  // REQUIRES: array.
+  void append(const Array& items);
 
   // Bytes this value holds as a tree (shared parts count once per mention; saturates), kept at construction;
   // for limits.valueBytes and budgets. O(1).

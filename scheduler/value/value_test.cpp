@@ -82,6 +82,15 @@ TEST(Value, TakesApartWithoutCopyWhenItIsTheOnlyOwner) {
   const Value b = a;
   EXPECT_EQ(std::move(a).take_array().size(), 3u);
   EXPECT_EQ(b.size(), 3u);
+  Value c = Value::array({1});
+  const Value before = c;
+  c.append({2, Value::array()});
+  EXPECT_EQ(write_json(before), "[1]");
+  const Value* place = &c.as_array()[0];
+  c.append({});
+  EXPECT_EQ(&c.as_array()[0], place);
+  EXPECT_EQ(c.approximate_bytes(), Value::array({1, 2, Value::array()}).approximate_bytes());
+  EXPECT_EQ(c.depth(), 2u);
   Value o = Value::object({{"x", 1}});
   EXPECT_EQ(std::move(o).take_object().size(), 1u);
 }
