@@ -1,0 +1,67 @@
+#include "agents/calls/embedding.h"
+
+#include <algorithm>
+
+#include "agents/calls/blocking.h"
+
+namespace consort {
+namespace {
+
+constexpr std::size_t kTextsAtATime = 128;
+
+void add_usage(Usage& sum, const Usage& more) {
+  sum.prompt_tokens += more.prompt_tokens;
+  sum.cached_tokens += more.cached_tokens;
+  sum.completion_tokens += more.completion_tokens;
+  sum.queue_ms += more.queue_ms;
+  sum.prefill_ms += more.prefill_ms;
+  sum.decode_ms += more.decode_ms;
+  sum.flop += more.flop;
+  sum.bytes += more.bytes;
+}
+
+Status take_rows(const EmbedResult& result, std::size_t wanted, EmbeddedTexts& out) {
+  const TensorView& view = result.embeddings.view;
+  if (view.rows() != static_cast<std::int64_t>(wanted) || view.cols() < 1) {
+    return fail(ErrorKind::kRuntime, "the model returned another number of embeddings than there are texts");
+  }
+  const auto width = static_cast<std::size_t>(view.cols());
+  for (std::size_t i = 0; i < wanted; ++i) {
+    const float* row = view.as<float>() + i * width;
+    out.vectors.emplace_back(row, row + width);
+    out.truncated.push_back(i < result.truncated.size() && result.truncated[i]);
+  }
+  out.space.dimension = width;
+  if (!result.model_digest.empty()) out.space.fingerprint = result.model_digest;
+  add_usage(out.usage, result.usage);
+  return {};
+}
+
+}  // namespace
+
+boost::asio::thread_pool& blocking_pool() {
+  static boost::asio::thread_pool pool(2);
+  return pool;
+}
+
+Async<EmbeddedTexts> embed_texts(ModelDirectory& models, std::string model, std::vector<std::string> texts,
+                                 std::string input_type, RequestContext context) {
+  EmbeddedTexts out;
+  auto handle = co_await models.acquire(model, context);
+  if (!handle) co_return forward_error(handle);
+  out.space.name = handle->id();
+  out.space.fingerprint = handle->id();  // where a model's weights have no digest, its name must do
+  for (std::size_t at = 0; at < texts.size(); at += kTextsAtATime) {
+    const std::size_t count = std::min(kTextsAtATime, texts.size() - at);
+    EmbedRequest request;
+    request.input_type = input_type;
+    const auto first = texts.begin() + static_cast<std::ptrdiff_t>(at);
+    request.texts.assign(first, first + static_cast<std::ptrdiff_t>(count));
+    auto result = co_await handle->embed(std::move(request), context);
+    if (!result) co_return forward_error(result);
+    if (auto taken = take_rows(*result, count, out); !taken) co_return forward_error(taken);
+  }
+  co_return out;
+}
+
+}  // namespace consort

@@ -1,0 +1,77 @@
+// call: retrieve. Search of the shared memory by words, by meaning or both.
+#include "agents/calls/blocking.h"
+#include "agents/calls/embedding.h"
+#include "agents/calls/memory_values.h"
+#include "agents/calls/options.h"
+
+namespace consort {
+namespace {
+
+constexpr std::string_view kSchema =
+#include "agents/calls/retrieve/schema.json.inc"
+    ;
+
+Result<SearchQuery> read_query(const Value& with) {
+  SearchQuery query;
+  query.name_space = with.get("namespace").as_string();
+  query.text = with.get("query").as_string();
+  if (const Value* mode = with.find("mode")) {
+    query.mode = parse_search_mode(mode->as_string()).value_or(SearchMode::kHybrid);
+  }
+  if (const Value* k = with.find("topK")) query.top_k = static_cast<std::size_t>(k->as_integer());
+  if (const Value* depth = with.find("depth")) query.depth = static_cast<std::size_t>(depth->as_integer());
+  if (const Value* k = with.find("rrfK")) query.fusion.k = k->as_number();
+  if (const Value* weights = with.find("weights")) {
+    if (const Value* w = weights->find("lexical")) query.fusion.lexical_weight = w->as_number();
+    if (const Value* w = weights->find("dense")) query.fusion.dense_weight = w->as_number();
+  }
+  if (const Value* filter = with.find("filter")) {
+    CONSORT_TRY(read, read_filter(*filter));
+    query.filter = std::move(read);
+  }
+  return query;
+}
+
+class RetrieveCall final : public TaskHandler {
+ public:
+  explicit RetrieveCall(CallServices services) : services_(services), schema_(embedded_schema(kSchema)) {}
+  std::string_view kind() const override { return "retrieve"; }
+  const Value& options_schema() const override { return schema_; }
+
+  boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
+    if (services_.retrieval == nullptr) co_return not_connected("retrieve", "a store");
+    auto query = read_query(with);
+    if (!query) co_return forward_error(query);
+    Value usage;
+    if (query->mode != SearchMode::kLexical) {
+      if (services_.models == nullptr) co_return not_connected("retrieve", "models");
+      const Value* named = with.find("model");
+      std::string model = named ? named->as_string() : kDefaultEmbedder;
+      std::vector<std::string> texts{query->text};
+      auto embedded = co_await embed_texts(*services_.models, std::move(model), std::move(texts), "query",
+                                           request_context(context));
+      if (!embedded) co_return forward_error(embedded);
+      query->vector = std::move(embedded->vectors[0]);
+      query->space = embedded->space.name;
+      query->fingerprint = embedded->space.fingerprint;
+      usage = usage_value(embedded->usage);
+    }
+    const SearchMode mode = query->mode;
+    auto work = [retrieval = services_.retrieval, q = std::move(*query)] { return retrieval->search(q); };
+    auto found = co_await on_blocking_pool(std::move(work));
+    if (!found) co_return forward_error(found);
+    co_return TaskOutcome{search_value(*found, mode), usage};
+  }
+
+ private:
+  CallServices services_;
+  Value schema_;
+};
+
+}  // namespace
+
+std::shared_ptr<TaskHandler> make_retrieve_call(CallServices services) {
+  return std::make_shared<RetrieveCall>(services);
+}
+
+}  // namespace consort
