@@ -62,6 +62,8 @@ inline std::int64_t wanted_rows(const StepBatch& batch) {
 // Called after the embedding (layer 0) and after every block: residual stream f32 [tokens, width]. For goldens.
 using LayerProbe = std::function<void(int layer, TensorView residual)>;
 
+class OpRecorder;
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -72,6 +74,8 @@ class Model {
   // of range; kMemory.
   virtual Status forward(Exec& exec, const StepBatch& batch, StepOutput& output) = 0;
   virtual void set_layer_probe(LayerProbe probe) = 0;
+  // Watches the ops of the following forward passes (models/layers/ops.h); nullptr ends it. Not owned.
+  virtual void set_op_recorder(OpRecorder* recorder) { static_cast<void>(recorder); }
 };
 
 struct EncoderInfo {
@@ -92,6 +96,8 @@ class Encoder {
   // texts: token ids with specials, each at most max_tokens long. out: f32 [texts, dimension]. A text's
   // embedding does not depend on its neighbours.
   virtual Status embed(Exec& exec, std::span<const std::span<const std::int32_t>> texts, TensorView out) = 0;
+  virtual void set_layer_probe(LayerProbe probe) { static_cast<void>(probe); }
+  virtual void set_op_recorder(OpRecorder* recorder) { static_cast<void>(recorder); }
 };
 
 struct LoadContext {

@@ -1,0 +1,52 @@
+// WeightLoader: turns the tensors of a WeightSource into the packed matrices and float vectors of a model,
+// with every dimension checked. Used by one architecture while it loads, on the loading thread.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "kernels/exec/weight_arena.h"
+#include "kernels/matmul/matmul.h"
+#include "models/formats/weight_source.h"
+#include "models/model.h"
+
+namespace consort {
+
+class WeightLoader {
+ public:
+  static Result<WeightLoader> create(const WeightSource& source, LoadContext& context);
+
+  // [rows, cols] weights, packed. Errors: kNotFound, kInvalid (dims), kUnsupported (type), kMemory.
+  Result<PackedMatrix> matrix(const std::string& name, std::int64_t rows, std::int64_t cols);
+  // A vector of n floats, whatever plain type the file has.
+  Result<TensorView> vector(const std::string& name, std::int64_t n);
+  // The same, or an empty view when the file has no such tensor.
+  Result<TensorView> optional_vector(const std::string& name, std::int64_t n);
+
+  const WeightSource& source() const { return *source_; }
+  // Sums over what was loaded so far: multiply-adds of one token, bytes read for one token.
+  double multiply_adds() const { return multiply_adds_; }
+  std::size_t bytes() const { return bytes_; }
+  WeightArena take_arena() { return std::move(arena_); }
+
+ private:
+  WeightLoader(const WeightSource& source, LoadContext& context, WeightArena arena)
+      : source_(&source), context_(&context), arena_(std::move(arena)) {}
+  const WeightSource* source_;
+  LoadContext* context_;
+  WeightArena arena_;
+  double multiply_adds_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+// A digest of all weights: XXH3-128, hex, over the name, type, dims and XXH3-128 of the bytes of every tensor
+// in file order. Hashed on the pool (about 10 ms for 100 MB). Metadata and tokenizer are not part of it.
+std::string weights_digest(const WeightSource& source, Exec& exec);
+
+// A whole hyper-parameter within [low, high]. Errors: kNotFound, kInvalid with key and file.
+Result<int> hyper_parameter(const WeightSource& source, const std::string& key, std::int64_t low,
+                            std::int64_t high);
+Result<int> hyper_parameter_or(const WeightSource& source, const std::string& key, std::int64_t fallback,
+                               std::int64_t low, std::int64_t high);
+
+}  // namespace consort
