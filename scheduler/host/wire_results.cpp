@@ -153,7 +153,6 @@ Value to_wire(const EmbedResult& r, std::vector<TensorLease>& tensors) {
   return Value::object({{"tokens", Value::array(std::move(tokens))},
                         {"truncated", Value::array(std::move(truncated))},
                         {"model_digest", wire_text(r.model_digest)},
-                        {"model_digest", r.model_digest},
                         {"usage", usage_value(r.usage)}});
 }
 
@@ -162,7 +161,6 @@ Result<EmbedResult> read_embed_result(const Value& v, const std::vector<TensorLe
   WireReader reader(v, "embed result");
   reader.read("tokens", out.tokens);
   reader.read("truncated", out.truncated);
-  reader.read("model_digest", out.model_digest);
   reader.read("model_digest", out.model_digest);
   const Value* usage = reader.take("usage", Value::Type::kObject);
   CONSORT_CHECK_OK(reader.finish());
