@@ -223,11 +223,12 @@ RegexParser::PiecePtr RegexParser::escape() {
     case 'B':
       return assertion(Regex::Assertion::kNotWord);
     case 'A':
-      return assertion(Regex::Assertion::kBegin);
     case 'z':
-      return assertion(Regex::Assertion::kEnd);
     case 'Z':
-      return assertion(Regex::Assertion::kEndOrNewline);
+      if (!regex_.options_.unicode_classes) break;  // not ECMA 262
+      return assertion(code == 'A'   ? Regex::Assertion::kBegin
+                       : code == 'z' ? Regex::Assertion::kEnd
+                                     : Regex::Assertion::kEndOrNewline);
     default:
       break;
   }
