@@ -74,6 +74,7 @@ void EngineCore::sweep() {
   std::erase_if(sequences_, [](const auto& s) { return s->dropped; });
   const auto gone = [this](const std::unique_ptr<Run>& run) {
     if (!run->finished()) return false;
+    outcomes_.push_back(run->take_outcome());
     promised_pages_ -= run->promised_pages;
     ++counts_.finished;
     --open_jobs_;

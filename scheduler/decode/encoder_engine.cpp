@@ -46,6 +46,7 @@ struct EncoderEngine::Impl {
   Status embed(Exec& exec);
   void finish(Task& task);
   void sweep();
+  void close_step();
 
   const std::unique_ptr<Encoder> encoder;
   const EncoderOptions options;
@@ -62,6 +63,7 @@ struct EncoderEngine::Impl {
   std::vector<std::pair<Task*, std::size_t>> batch;  // (task, text)
   std::vector<std::span<const std::int32_t>> texts;
   std::vector<float> out;
+  std::vector<std::function<void()>> outcomes;  // calls of `done`, made when the counters are published
 };
 
 void EncoderEngine::Impl::take_arrivals() {
@@ -82,7 +84,8 @@ void EncoderEngine::Impl::end(Task& task, Error error) {
   if (task.over) return;
   task.over = true;
   ++counts.failed;
-  task.job.done(tl::unexpected<Error>(std::move(error)));
+  outcomes.push_back(
+      [done = std::move(task.job.done), error = std::move(error)] { done(tl::unexpected<Error>(error)); });
 }
 
 void EncoderEngine::Impl::check_stops() {
@@ -168,7 +171,7 @@ void EncoderEngine::Impl::finish(Task& task) {
   result.truncated.resize(task.job.texts.size());
   result.model_digest = encoder->info().weights_digest;
   result.usage = task.usage;
-  task.job.done(std::move(result));
+  outcomes.push_back([done = std::move(task.job.done), result = std::move(result)] { done(result); });
 }
 
 Result<std::shared_ptr<EncoderEngine>> EncoderEngine::create(std::unique_ptr<Encoder> encoder,
@@ -185,6 +188,7 @@ EncoderEngine::EncoderEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 EncoderEngine::~EncoderEngine() {
   impl_->take_arrivals();
   for (auto& task : impl_->tasks) impl_->end(*task, {ErrorKind::kCancelled, "the model was unloaded"});
+  for (const auto& outcome : impl_->outcomes) outcome();
 }
 
 Status EncoderEngine::submit(EmbedJob job, JobTicket ticket) {
@@ -269,13 +273,22 @@ void EncoderEngine::step(Exec& exec) {
     impl_->sweep();
   }
   impl_->counts.step_ms += milliseconds(Clock::now() - start);
-  std::lock_guard lock(impl_->mutex);
-  EngineStats next = impl_->counts;
-  next.accepted = impl_->shown.accepted;
-  next.refused = impl_->shown.refused;
-  next.queue_peak = impl_->shown.queue_peak;
-  next.queue_length = impl_->tasks.size() + impl_->arrivals.size();
-  impl_->shown = next;
+  impl_->close_step();
+}
+
+void EncoderEngine::Impl::close_step() {
+  {
+    std::lock_guard lock(mutex);
+    EngineStats next = counts;
+    next.accepted = shown.accepted;
+    next.refused = shown.refused;
+    next.queue_peak = shown.queue_peak;
+    next.queue_length = tasks.size() + arrivals.size();
+    shown = next;
+  }
+  std::vector<std::function<void()>> told;
+  told.swap(outcomes);
+  for (const auto& outcome : told) outcome();
 }
 
 }  // namespace consort

@@ -21,7 +21,10 @@ EngineCore::EngineCore(std::unique_ptr<Model> model, std::shared_ptr<const Token
 EngineCore::~EngineCore() {
   take_arrivals();
   const auto end = [](auto& runs) {
-    for (auto& run : runs) run->fail_with({ErrorKind::kCancelled, "the model was unloaded"});
+    for (auto& run : runs) {
+      run->fail_with({ErrorKind::kCancelled, "the model was unloaded"});
+      if (const auto outcome = run->take_outcome()) outcome();
+    }
   };
   end(waiting_);
   end(running_);
@@ -89,6 +92,15 @@ void EngineCore::publish_stats() {
   next.logits_bytes = logits_.committed();
   next.kv = kv_->stats();
   shown_ = next;
+}
+
+// Whoever is told finds the memory free and the counters right.
+void EngineCore::close_step() {
+  publish_stats();
+  std::vector<std::function<void()>> outcomes;
+  outcomes.swap(outcomes_);
+  for (const auto& outcome : outcomes)
+    if (outcome) outcome();
 }
 
 EngineStats EngineCore::stats() const {

@@ -70,7 +70,8 @@ class EngineCore final : public RunHost {
   void begin(std::unique_ptr<Run> run, std::size_t pages, KvSequence prefix);
   Prefix find_prefix(const Run& run);
   void remember(Sequence& s, std::size_t tokens);
-  void sweep();  // removes dropped sequences and finished runs
+  void sweep();       // removes dropped sequences and finished runs, keeps their outcomes
+  void close_step();  // publishes the counters, then tells the outcomes
 
   // step_batch.cpp
   void plan();
@@ -110,6 +111,7 @@ class EngineCore final : public RunHost {
   std::vector<SequenceSlice> model_slices_;
   std::vector<Row> rows_;
   std::vector<SamplerScratch> scratch_;  // one a compute thread
+  std::vector<std::function<void()>> outcomes_;
 };
 
 }  // namespace consort

@@ -73,10 +73,12 @@ class GenerateRun final : public Run {
     result.finish_reason = reason;
     result.logprob_nats = logprob_nats_;
     result.usage = usage();
-    job_.done(std::move(result));
+    settle(std::move(job_.done), std::move(result));
   }
 
-  void report(Error error) override { job_.done(tl::unexpected<Error>(std::move(error))); }
+  std::function<void()> report(Error error) override {
+    return failure(std::move(job_.done), std::move(error));
+  }
 
   GenerateJob job_;
   Sampler sampler_;

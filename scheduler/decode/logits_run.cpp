@@ -69,11 +69,13 @@ class LogitsRun final : public Run {
     r.top_logits = {"top_logits", make_view(buffers_->top_logits.data(), DType::kF32, {n, k}), buffers_};
     r.logsumexp = {"logsumexp", make_view(buffers_->logsumexp.data(), DType::kF32, {n}), buffers_};
     r.last = {"last", make_view(buffers_->last.data(), DType::kF32, {v}), buffers_};
-    job_.done(std::move(r));
+    settle(std::move(job_.done), std::move(r));
   }
 
  private:
-  void report(Error error) override { job_.done(tl::unexpected<Error>(std::move(error))); }
+  std::function<void()> report(Error error) override {
+    return failure(std::move(job_.done), std::move(error));
+  }
 
   LogitsJob job_;
   std::size_t top_;

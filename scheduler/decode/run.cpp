@@ -33,7 +33,7 @@ void Run::close_books() {
 void Run::fail_with(Error error) {
   if (finished_) return;
   close_books();
-  report(std::move(error));
+  outcome_ = report(std::move(error));
 }
 
 }  // namespace consort

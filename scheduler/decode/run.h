@@ -4,8 +4,10 @@
 
 #include <climits>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "memory/kv/kv_cache.h"
@@ -72,7 +74,9 @@ class Run {
   virtual void take_row(RunHost& host, Sequence& s, int position, const RowResult& row) = 0;
   // Every token of `s` is computed.
   virtual void computed(RunHost& host, Sequence& s) = 0;
-  void fail_with(Error error);  // calls `done` unless it has finished
+  void fail_with(Error error);  // ends it unless it has finished
+  // The call of `done`, for the engine to make when the step's books are closed. Empty before the end.
+  std::function<void()> take_outcome() { return std::exchange(outcome_, nullptr); }
 
   const JobTicket& ticket() const { return ticket_; }
   bool finished() const { return finished_; }
@@ -85,15 +89,24 @@ class Run {
   std::size_t promised_pages = 0;
 
  protected:
-  virtual void report(Error error) = 0;
-  // Marks it finished and closes the books; the result is reported by the caller right after.
+  virtual std::function<void()> report(Error error) = 0;  // the call of `done` with an error
+  // Marks it finished and closes the usage's books; settle() comes right after.
   void close_books();
+  template <typename R>
+  void settle(std::function<void(Result<R>)> done, R result) {
+    outcome_ = [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); };
+  }
+  template <typename R>
+  static std::function<void()> failure(std::function<void(Result<R>)> done, Error error) {
+    return [done = std::move(done), error = std::move(error)] { done(tl::unexpected<Error>(error)); };
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
   JobTicket ticket_;
   Usage usage_;
   bool finished_ = false;
+  std::function<void()> outcome_;
   Clock::time_point submitted_, admitted_, first_;
 };
 

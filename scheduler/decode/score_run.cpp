@@ -79,10 +79,12 @@ class ScoreRun final : public Run {
       usage().prompt_tokens += tokens;
     }
     result.usage = usage();
-    job_.done(std::move(result));
+    settle(std::move(job_.done), std::move(result));
   }
 
-  void report(Error error) override { job_.done(tl::unexpected<Error>(std::move(error))); }
+  std::function<void()> report(Error error) override {
+    return failure(std::move(job_.done), std::move(error));
+  }
 
   ScoreJob job_;
   std::vector<double> logprobs_;

@@ -43,7 +43,7 @@ class ScoreTextRun final : public Run {
     result_.tokens = static_cast<std::int64_t>(job_.tokens.size());
     result_.file_bytes = job_.file_bytes;
     result_.usage = usage();
-    job_.done(std::move(result_));
+    settle(std::move(job_.done), std::move(result_));
   }
 
  private:
@@ -59,7 +59,9 @@ class ScoreTextRun final : public Run {
     s.wanted_to = static_cast<int>(s.tokens.size()) - 1;  // the first token is not scored
   }
 
-  void report(Error error) override { job_.done(tl::unexpected<Error>(std::move(error))); }
+  std::function<void()> report(Error error) override {
+    return failure(std::move(job_.done), std::move(error));
+  }
 
   ScoreTextJob job_;
   ScoreTextResult result_;

@@ -24,6 +24,7 @@ void EngineCore::step(Exec& exec) {
   const auto start = Clock::now();
   take_arrivals();
   drop_cancelled_and_late();
+  if (!outcomes_.empty()) close_step();  // do not let them wait for the batch
   admit();
   plan();
   if (!slices_.empty()) {
@@ -41,7 +42,7 @@ void EngineCore::step(Exec& exec) {
   sweep();
   if (running_.empty()) pool_.trim(logits_, 0);
   counts_.step_ms += milliseconds_since(start);
-  publish_stats();
+  close_step();
 }
 
 // Decode first; then prefill in order of urgency, as far as the budgets of tokens and rows go.
