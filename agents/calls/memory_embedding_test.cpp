@@ -1,0 +1,148 @@
+// retrieve and remember with the real encoder over a bus: the shipped notes are found by meaning, and vectors
+// of other weights are refused.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <iterator>
+#include <sstream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "agents/calls/call_kinds.h"
+#include "agents/calls/embedding.h"
+#include "memory/retrieval/retrieval.h"
+#include "memory/retrieval/text_splitter.h"
+#include "memory/store/temporary_store.h"
+#include "scheduler/host/model_directory.h"
+#include "scheduler/host/test_channel.h"
+
+namespace consort {
+
+std::shared_ptr<TaskHandler> make_retrieve_call(CallServices services);
+std::shared_ptr<TaskHandler> make_remember_call(CallServices services);
+
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path kConfigs = fs::path(CONSORT_SOURCE_DIR) / "configs";
+
+Result<ModelPlace> place_of(const std::string& id) {
+  const char* dir = std::getenv("CONSORT_MODELS_DIR");
+  const char* home = std::getenv("HOME");
+  const fs::path root = dir ? fs::path(dir) : fs::path(home ? home : ".") / ".cache/consort/models";
+  if (fs::exists(root / id)) return ModelPlace{(root / id).string(), "", ""};
+  return fail(ErrorKind::kNotFound, "the test's weights are not there", (root / id).string(),
+              "consort models pull " + id);
+}
+
+class MemoryWithEncoder : public ::testing::Test {
+ protected:
+  MemoryWithEncoder() {
+    pool_ = std::move(*DevicePool::create_cpu(std::size_t{1} << 30));
+    lane_ = std::move(*Lane::start(*pool_, {.threads = 2}));
+    directory_ = std::move(*LocalModelDirectory::create(channel_, *lane_, make_model_loader(place_of)));
+    store_ = std::move(*Store::open(dir_ / "s"));
+    retrieval_ = std::move(*Retrieval::open(*store_));
+    CallServices services;
+    services.models = directory_.get();
+    services.channel = &channel_;
+    services.store = store_.get();
+    services.retrieval = retrieval_.get();
+    retrieve_ = make_retrieve_call(services);
+    remember_ = make_remember_call(services);
+  }
+  Result<Value> act(TaskHandler& handler, const Value& with) {
+    TaskContext context;
+    context.run_id = "run-1";
+    std::vector<StoreWrite> writes;
+    context.write = [&writes](StoreWrite write) { writes.push_back(std::move(write)); };
+    boost::asio::io_context io;
+    std::optional<Result<TaskOutcome>> outcome;
+    boost::asio::co_spawn(io, handler.run(context, with),
+                          [&](std::exception_ptr e, Result<TaskOutcome> result) {
+                            EXPECT_FALSE(e);
+                            outcome = std::move(result);
+                          });
+    io.run();
+    if (!*outcome) return forward_error(*outcome);
+    EXPECT_TRUE(store_->commit(writes, Durability::kAsync).has_value());
+    return (*outcome)->output;
+  }
+
+  testing::TemporaryDirectory dir_;
+  std::unique_ptr<DevicePool> pool_;
+  std::unique_ptr<Lane> lane_;
+  mock::TestChannel channel_;
+  std::unique_ptr<LocalModelDirectory> directory_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Retrieval> retrieval_;
+  std::shared_ptr<TaskHandler> retrieve_, remember_;
+};
+
+Value notes_as_items() {
+  Value::Array items;
+  for (const auto& entry : fs::directory_iterator(kConfigs / "notes")) {
+    std::ifstream in(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(in), {}}, name = entry.path().filename().string();
+    for (const TextPiece& piece : split_text(text)) {
+      items.push_back(Value::object({{"text", piece.title + ": " + piece.text},
+                                     {"id", fmt::format("{}#{}", name, piece.position)},
+                                     {"source", name}}));
+    }
+  }
+  return Value::array(std::move(items));
+}
+
+TEST_F(MemoryWithEncoder, TheShippedNotesAreFoundByMeaning) {
+  const auto written = act(*remember_, Value::object({{"namespace", "notes"}, {"items", notes_as_items()}}));
+  ASSERT_TRUE(written.has_value()) << written.error().line();
+  EXPECT_EQ(written->get("space").as_string(), "all-minilm-l6-v2");
+  const auto stats = retrieval_->stats();
+  EXPECT_EQ(stats->namespaces.at(0).spaces.at(0).space.dimension, 384u);
+  EXPECT_NE(stats->namespaces.at(0).spaces.at(0).space.fingerprint, "all-minilm-l6-v2")
+      << "no digest of the weights";
+  std::ifstream lines(kConfigs / "questions" / "ask-the-notes.jsonl");
+  for (const std::string mode : {"dense", "hybrid"}) {
+    int asked = 0, first = 0, among_four = 0;
+    lines.clear();
+    lines.seekg(0);
+    for (std::string line; std::getline(lines, line); ++asked) {
+      const Value q = *parse_json(line);
+      const auto found = act(
+          *retrieve_,
+          Value::object({{"namespace", "notes"}, {"query", q.get("question")}, {"topK", 4}, {"mode", mode}}));
+      ASSERT_TRUE(found.has_value()) << found.error().line();
+      const auto& hits = found->get("hits").as_array();
+      for (std::size_t i = 0; i < hits.size(); ++i) {
+        if (!(hits[i].get("provenance").get("source") == q.get("note"))) continue;
+        first += i == 0;
+        ++among_four;
+        break;
+      }
+    }
+    fmt::print("{}: the right note first for {} of {}, among four for {}\n", mode, first, asked, among_four);
+    EXPECT_GE(first, 17) << mode;
+    EXPECT_GE(among_four, 19) << mode;
+  }
+  EXPECT_TRUE(retrieval_->check()->ok());
+}
+
+TEST_F(MemoryWithEncoder, VectorsOfOtherWeightsAreRefused) {
+  RememberOptions options;
+  options.space = VectorSpace{"all-minilm-l6-v2", "weights of last year", 384, VectorMetric::kCosine};
+  ASSERT_TRUE(retrieval_->remember("old", {{"a text", "", {}, {}, std::vector<float>(384, 0.5f)}}, options));
+  const auto found = act(*retrieve_, *parse_json(R"({"namespace": "old", "query": "a text"})"));
+  ASSERT_FALSE(found.has_value());
+  EXPECT_EQ(found.error().kind, ErrorKind::kInvalid);
+  const auto written = act(*remember_, *parse_json(R"({"namespace": "old", "items": ["another"]})"));
+  ASSERT_FALSE(written.has_value());
+  EXPECT_EQ(written.error().kind, ErrorKind::kInvalid);
+}
+
+}  // namespace
+}  // namespace consort
