@@ -1,10 +1,12 @@
 #include "memory/store/store.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <csignal>
 #include <fstream>
+#include <random>
 #include <thread>
 
 #include <fmt/format.h>
@@ -239,6 +241,51 @@ TEST(Store, AFullDiskIsAnErrorAndLosesNothing) {
   auto store = opened(dir / "s");
   EXPECT_GE(keys(store->scan("f", "")).size(), static_cast<std::size_t>(committed));
   EXPECT_TRUE(store->commit({put("f", "again", "1")}, Durability::kSync).has_value());
+}
+
+TEST(Store, ADirectoryThatCannotBeWrittenIsAnError) {
+  TemporaryDirectory dir;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    { opened(dir / "s"); }
+    for (const auto& entry : std::filesystem::directory_iterator(dir / "s"))
+      ::chmod(entry.path().c_str(), 0444);
+    ::chmod((dir / "s").c_str(), 0555);
+    ::chmod(dir.path().c_str(), 0755);
+    if (::getuid() == 0 && ::setuid(65534) != 0) ::_exit(1);  // permissions do not bind root
+    const auto denied = Store::open(dir / "s");
+    if (denied || denied.error().kind != ErrorKind::kIo) ::_exit(2);
+    const auto inside = Store::open(dir / "s" + "/deeper");
+    if (inside || inside.error().kind != ErrorKind::kIo) ::_exit(3);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  ::chmod((dir / "s").c_str(), 0755);
+}
+
+TEST(Store, ALimitOnDiskSpaceIsKept) {
+  TemporaryDirectory dir;
+  StoreOptions options;
+  options.write_buffer_bytes = 1u << 20;
+  options.disk_limit_bytes = 4u << 20;
+  auto store = opened(dir / "s", options);
+  ASSERT_TRUE(store->ensure_family("f"));
+  std::string value(10'000, 'x');
+  std::mt19937 random(1);
+  Status done;
+  int written = 0;
+  for (; done && written < 3000; ++written) {
+    for (char& c : value) c = static_cast<char>(random());  // nothing to compress
+    done = store->commit({put("f", fmt::format("{:06}", written), value)}, Durability::kAsync);
+  }
+  ASSERT_FALSE(done.has_value()) << "30 MB went into 4 MiB";
+  EXPECT_EQ(done.error().kind, ErrorKind::kIo);
+  EXPECT_THAT(done.error().line(), HasSubstr("space"));
+  EXPECT_EQ(store->get("f", "000000")->value().size(), value.size());  // reading goes on
+  store.reset();
+  EXPECT_GE(keys(opened(dir / "s")->scan("f", "")).size(), static_cast<std::size_t>(written - 1));
 }
 
 TEST(Store, StatsCheckAndCheckpoint) {
