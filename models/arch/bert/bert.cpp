@@ -9,6 +9,7 @@
 #include <new>
 
 #include "kernels/pooling/pooling.h"
+#include "models/arch/bert/sentence_settings.h"
 #include "models/arch/registry.h"
 #include "models/formats/dequantize.h"
 #include "models/layers/ops.h"
@@ -205,9 +206,8 @@ Result<Config> read_config(const WeightSource& source) {
   c.vocab = vocab;
   c.positions = positions;
   c.eps = static_cast<float>(source.number_or("layer_norm_eps", 1e-12));
-  CONSORT_TRY(limit,
-              hyper_parameter_or(source, "sentence_bert_config.max_seq_length", positions, 1, positions));
-  c.max_tokens = limit;
+  CONSORT_TRY(sentences, read_sentence_settings(source.location()));
+  c.max_tokens = sentences.max_tokens > 0 ? std::min(sentences.max_tokens, positions) : positions;
   return c;
 }
 

@@ -1,0 +1,60 @@
+// Rig: one model with everything it needs to run (pool, threads, scratch, cache), and the recorded
+// references.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/exec/exec.h"
+#include "memory/kv/kv_cache.h"
+#include "models/formats/weight_source.h"
+#include "models/model.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace consort::golden {
+
+// ${CONSORT_MODELS_DIR:-~/.cache/consort/models}/<id>/<file>
+std::string model_path(const std::string& id);
+std::string data_path(const std::string& name);  // tests/golden/data/<name>
+std::string read_text(const std::string& path);  // fails the test when it cannot
+
+// A tensor of a recorded .safetensors file as plain vectors. Fails the test when absent.
+std::vector<float> floats_of(const WeightSource& source, const std::string& name);
+std::vector<std::int32_t> ints_of(const WeightSource& source, const std::string& name);
+
+class Rig {
+ public:
+  // Throws std::runtime_error with a message that names the model and how to get it.
+  explicit Rig(const std::string& id, int threads = 2);
+  ~Rig();
+
+  Model& model() { return *model_; }
+  Encoder& encoder() { return *encoder_; }
+  Exec& exec() { return *exec_; }
+  KvCache& cache() { return *cache_; }
+  const WeightSource& source() const { return *source_; }
+  Tokenizer& tokenizer();
+
+  // Logits [tokens, vocab] of a prompt given in slices of `chunk` tokens (0: all at once).
+  std::vector<float> logits(std::span<const std::int32_t> ids, int chunk = 0);
+  // Appends `ids` to a sequence; logits of the last one.
+  std::vector<float> extend(KvSequence& sequence, std::span<const std::int32_t> ids);
+
+ private:
+  std::unique_ptr<DevicePool> pool_;
+  std::unique_ptr<ThreadPool> threads_;
+  std::unique_ptr<ScratchArena> scratch_;
+  std::unique_ptr<Exec> exec_;
+  std::shared_ptr<const WeightSource> source_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<KvCache> cache_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+};
+
+// One rig for each model and thread count, kept for the process: loading is the slow part.
+Rig& shared_rig(const std::string& id, int threads = 2);
+
+}  // namespace consort::golden
