@@ -1,6 +1,7 @@
 #include "kernels/matmul/matmul.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "kernels/matmul/kernel_table.h"
 
@@ -78,6 +79,7 @@ class Batch {
   bool from_packed() const { return rows_ <= kPackedRows && table_.packed_rows != nullptr; }
 
   void plan(const MatmulJob& job, Task& task) {
+    assert(job.weights->cols() == cols_ && job.out.rows() == rows_ && job.out.cols() == job.weights->rows());
     const DType type = job.weights->dtype();
     task = Task{&job, nullptr, steps_, is_plain(type) ? kPlainTiles : from_packed() ? 1 : kQuantTiles};
     const std::int64_t tiles = (job.weights->rows() + kTile - 1) / kTile;

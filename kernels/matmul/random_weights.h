@@ -1,6 +1,7 @@
 // Weights of any format with well-behaved values, made from a seed: for cases and tests.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
