@@ -21,7 +21,7 @@ struct EngineOptions {
   int max_sequences = 32;        // running at once; also the most rows that decode in one step
   int max_queue = 256;           // jobs that wait or run; more are refused with kUnavailable
   int prefill_chunk = 256;       // prefill tokens in a step in which nothing decodes
-  int busy_prefill_chunk = 64;   // and beside decoding sequences, so that these go on
+  int busy_prefill_chunk = 64;   // and beside decoding sequences or for bulk work, so that others go on
   int score_rows = 32;           // rows of logits in a step besides one for each decoding sequence
   int max_context = 0;           // 0 = the model's own
   std::size_t kv_max_bytes = 0;  // 0 = the pool's limit

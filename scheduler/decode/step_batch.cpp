@@ -50,7 +50,10 @@ void EngineCore::plan() {
   slices_.clear();
   for (auto& s : sequences_)
     if (!s->dropped && s->decoding() && !s->run->finished()) add_slice(*s, 1, LogitsWanted::kLast, true);
-  int budget = slices_.empty() ? options_.prefill_chunk : options_.busy_prefill_chunk;
+  // Bulk work takes short steps too: another model's conversation may be waiting for the lane.
+  const bool calm = slices_.empty() && !sequences_.empty() &&
+                    sequences_.front()->run->ticket().work_class == WorkClass::kInteractive;
+  int budget = calm ? options_.prefill_chunk : options_.busy_prefill_chunk;
   int rows = options_.score_rows;
   for (auto& s : sequences_) {
     if (budget <= 0) break;
