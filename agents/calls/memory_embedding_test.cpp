@@ -3,10 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <future>
-#include <iterator>
-#include <sstream>
-#include <thread>
+#include <optional>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -14,9 +11,8 @@
 #include <boost/asio/io_context.hpp>
 
 #include "agents/calls/call_kinds.h"
-#include "agents/calls/embedding.h"
+#include "agents/calls/ingest.h"
 #include "memory/retrieval/retrieval.h"
-#include "memory/retrieval/text_splitter.h"
 #include "memory/store/temporary_store.h"
 #include "scheduler/host/model_directory.h"
 #include "scheduler/host/test_channel.h"
@@ -61,17 +57,21 @@ class MemoryWithEncoder : public ::testing::Test {
     context.run_id = "run-1";
     std::vector<StoreWrite> writes;
     context.write = [&writes](StoreWrite write) { writes.push_back(std::move(write)); };
-    boost::asio::io_context io;
-    std::optional<Result<TaskOutcome>> outcome;
-    boost::asio::co_spawn(io, handler.run(context, with),
-                          [&](std::exception_ptr e, Result<TaskOutcome> result) {
-                            EXPECT_FALSE(e);
-                            outcome = std::move(result);
-                          });
-    io.run();
-    if (!*outcome) return forward_error(*outcome);
+    auto outcome = wait(handler.run(context, with));
+    if (!outcome) return forward_error(outcome);
     EXPECT_TRUE(store_->commit(writes, Durability::kAsync).has_value());
-    return (*outcome)->output;
+    return outcome->output;
+  }
+  template <typename T>
+  static Result<T> wait(Async<T> task) {
+    boost::asio::io_context io;
+    std::optional<Result<T>> result;
+    boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr e, Result<T> r) {
+      EXPECT_FALSE(e);
+      result = std::move(r);
+    });
+    io.run();
+    return std::move(*result);
   }
 
   testing::TemporaryDirectory dir_;
@@ -84,24 +84,15 @@ class MemoryWithEncoder : public ::testing::Test {
   std::shared_ptr<TaskHandler> retrieve_, remember_;
 };
 
-Value notes_as_items() {
-  Value::Array items;
-  for (const auto& entry : fs::directory_iterator(kConfigs / "notes")) {
-    std::ifstream in(entry.path());
-    const std::string text{std::istreambuf_iterator<char>(in), {}}, name = entry.path().filename().string();
-    for (const TextPiece& piece : split_text(text)) {
-      items.push_back(Value::object({{"text", piece.title + ": " + piece.text},
-                                     {"id", fmt::format("{}#{}", name, piece.position)},
-                                     {"source", name}}));
-    }
-  }
-  return Value::array(std::move(items));
-}
-
 TEST_F(MemoryWithEncoder, TheShippedNotesAreFoundByMeaning) {
-  const auto written = act(*remember_, Value::object({{"namespace", "notes"}, {"items", notes_as_items()}}));
-  ASSERT_TRUE(written.has_value()) << written.error().line();
-  EXPECT_EQ(written->get("space").as_string(), "all-minilm-l6-v2");
+  IngestOptions options;
+  options.name_space = "notes";
+  const auto report =
+      wait(ingest_path(*retrieval_, directory_.get(), (kConfigs / "notes").string(), options, {}));
+  ASSERT_TRUE(report.has_value()) << report.error().line();
+  EXPECT_EQ(report->files, 30u);
+  EXPECT_EQ(report->created, report->items);
+  EXPECT_EQ(report->truncated, 0u);
   const auto stats = retrieval_->stats();
   EXPECT_EQ(stats->namespaces.at(0).spaces.at(0).space.dimension, 384u);
   EXPECT_NE(stats->namespaces.at(0).spaces.at(0).space.fingerprint, "all-minilm-l6-v2")

@@ -62,8 +62,7 @@ TEST(Notes, SearchByWordsFindsTheNote) {
     const std::string name = entry.path().filename().string();
     std::vector<NewItem> items;
     for (const TextPiece& piece : split_text(read_file(entry.path()))) {
-      items.push_back(
-          {piece.title + ": " + piece.text, fmt::format("{}#{}", name, piece.position), {}, {name}, {}});
+      items.push_back({piece.text, fmt::format("{}#{}", name, piece.position), {}, {name}, {}});
     }
     EXPECT_FALSE(items.empty()) << name;
     ASSERT_TRUE(memory->remember("notes", items).has_value());

@@ -1,0 +1,47 @@
+// Reads files into the retrieval memory: cut into pieces, embedded over the bus, one commit a file. Behind
+// the command `consort memory ingest`.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agents/calls/embedding.h"
+#include "memory/retrieval/retrieval.h"
+#include "memory/retrieval/text_splitter.h"
+
+namespace consort {
+
+struct IngestOptions {
+  std::string name_space;
+  std::string model = kDefaultEmbedder;  // empty: no vectors, only search by words finds the items
+  SplitOptions split;
+  std::vector<std::string> extensions{".md", ".markdown", ".txt"};  // of files inside a folder
+  Durability durability = Durability::kAsync;
+  std::function<void(std::size_t done, std::size_t total)>
+      on_file;  // after each file, on the coroutine's thread
+};
+
+struct IngestFailure {
+  std::string file;
+  Error error;
+};
+struct IngestReport {
+  std::size_t files = 0, items = 0;  // read; pieces in them
+  std::size_t created = 0, updated = 0, unchanged = 0, erased = 0;
+  std::size_t truncated = 0;            // items whose end the encoder did not see
+  std::vector<IngestFailure> failures;  // files that were left out, and why; the rest went on
+  Usage usage;
+};
+
+inline constexpr std::size_t kMaxIngestFileBytes = 16u << 20;
+
+// `path`: a file, or a folder whose files (in it and below, in the order of their names) are read. An item's
+// source is the file's path inside the folder, its external id "<source>#<position>", its metadata {title,
+// section, position, line}. A file that was read before replaces what it gave then. Errors: kNotFound (path),
+// kInvalid (namespace), those of the model and the store; a single bad file is a failure of the report.
+Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::string path,
+                                IngestOptions options, RequestContext context);
+
+}  // namespace consort
