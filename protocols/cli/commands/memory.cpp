@@ -1,0 +1,255 @@
+// consort memory: the shared retrieval memory from the command line: ingest, search, stats, check.
+#include <CLI/CLI.hpp>
+
+#include <fmt/format.h>
+
+#include "agents/calls/ingest.h"
+#include "agents/calls/memory_values.h"
+#include "agents/calls/options.h"
+#include "memory/store/store.h"
+#include "protocols/cli/commands/commands.h"
+#include "protocols/cli/engine.h"
+
+namespace consort {
+namespace {
+
+struct Flags {
+  std::string name_space = "notes", model = kDefaultEmbedder;
+  std::string path, split = "paragraph";  // ingest
+  std::size_t max_bytes = 800;
+  bool words_only = false;
+  std::string query, mode = "hybrid", filter;  // search
+  std::size_t top_k = 10;
+  double lexical_weight = 1.0, dense_weight = 1.0;
+};
+
+EngineSetup with_store() {
+  EngineSetup setup;
+  setup.store = true;
+  return setup;
+}
+
+Value count_value(std::size_t n) {
+  return Value(static_cast<std::int64_t>(n));
+}
+
+Value report_value(const IngestReport& r, const std::string& name_space) {
+  Value::Array failures;
+  for (const IngestFailure& f : r.failures) {
+    failures.push_back(Value::object({{"file", f.file}, {"error", problem_value(f.error)}}));
+  }
+  return Value::object({{"namespace", name_space},
+                        {"files", count_value(r.files)},
+                        {"items", count_value(r.items)},
+                        {"created", count_value(r.created)},
+                        {"updated", count_value(r.updated)},
+                        {"unchanged", count_value(r.unchanged)},
+                        {"erased", count_value(r.erased)},
+                        {"truncated", count_value(r.truncated)},
+                        {"failures", Value::array(std::move(failures))},
+                        {"usage", usage_value(r.usage)}});
+}
+
+Result<int> ingest(CliContext& c, const Flags& f) {
+  CONSORT_TRY(engine, Engine::start(c, with_store()));
+  Progress progress(c.console, "ingest", "files");
+  IngestOptions options;
+  options.name_space = f.name_space;
+  options.model = f.words_only ? "" : f.model;
+  options.split = {f.split == "sentence" ? SplitOptions::Unit::kSentence : SplitOptions::Unit::kParagraph,
+                   f.max_bytes};
+  options.durability = Durability::kSync;
+  options.on_file = [&progress](std::size_t done, std::size_t total) { progress.update(done, total); };
+  CONSORT_TRY(report, engine->wait(ingest_path(engine->retrieval(), &engine->models(), f.path, options,
+                                               engine->request())));
+  progress.finish();
+  for (const IngestFailure& failure : report.failures)
+    c.console.note(failure.file + ": " + failure.error.what);
+  if (report.truncated > 0) {
+    c.console.note(
+        fmt::format("{} items are longer than the encoder reads; search by meaning sees only their beginning",
+                    report.truncated));
+  }
+  if (c.console.json()) {
+    c.console.result(report_value(report, f.name_space));
+  } else {
+    c.console.line(fmt::format("{} files, {} items in '{}': {} created, {} updated, {} unchanged, {} erased",
+                               report.files, report.items, f.name_space, report.created, report.updated,
+                               report.unchanged, report.erased));
+  }
+  return report.failures.empty() ? 0 : 3;
+}
+
+Result<SearchQuery> make_query(Engine& engine, const Flags& f) {
+  SearchQuery query;
+  query.name_space = f.name_space;
+  query.text = f.query;
+  query.mode = *parse_search_mode(f.mode);
+  query.top_k = f.top_k;
+  query.fusion.lexical_weight = f.lexical_weight;
+  query.fusion.dense_weight = f.dense_weight;
+  if (!f.filter.empty()) {
+    CONSORT_TRY(json, parse_json(f.filter, "--filter"));
+    CONSORT_TRY(filter, read_filter(json));
+    query.filter = std::move(filter);
+  }
+  if (query.mode == SearchMode::kLexical) return query;
+  CONSORT_TRY(embedded,
+              engine.wait(embed_texts(engine.models(), f.model, {f.query}, "query", engine.request())));
+  query.vector = std::move(embedded.vectors.at(0));
+  query.space = embedded.space.name;
+  query.fingerprint = embedded.space.fingerprint;
+  return query;
+}
+
+std::string hit_line(std::size_t number, const SearchHit& hit) {
+  const auto place = [](const char* name, const std::optional<BranchRank>& b) {
+    return b ? fmt::format(", {} {}", name, b->rank) : std::string();
+  };
+  return fmt::format("{:2}. {:.4f}  {}\n      {}{}{}", number, hit.score, hit.item.text,
+                     hit.item.provenance.source.empty() ? "(no source)" : hit.item.provenance.source,
+                     place("by words", hit.lexical), place("by meaning", hit.dense));
+}
+
+Result<int> search(CliContext& c, const Flags& f) {
+  CONSORT_TRY(engine, Engine::start(c, with_store()));
+  CONSORT_TRY(query, make_query(*engine, f));
+  CONSORT_TRY(found, engine->retrieval().search(query));
+  if (!found.known_namespace) {
+    return fail(ErrorKind::kNotFound, fmt::format("the memory holds nothing under '{}'", f.name_space),
+                "--namespace", "consort memory ingest DIR --namespace " + f.name_space);
+  }
+  if (query.mode != SearchMode::kLexical && found.dense_matches == 0 && !query.filter) {
+    c.console.note("no item of the namespace has a vector of this model; only words were compared");
+  }
+  if (c.console.json()) {
+    c.console.result(search_value(found, query.mode));
+    return 0;
+  }
+  for (std::size_t i = 0; i < found.hits.size(); ++i) c.console.line(hit_line(i + 1, found.hits[i]));
+  if (found.hits.empty()) c.console.note("nothing found");
+  return 0;
+}
+
+Value space_value(const SpaceStats& s) {
+  return Value::object({{"name", s.space.name},
+                        {"fingerprint", s.space.fingerprint},
+                        {"dimension", count_value(s.space.dimension)},
+                        {"metric", s.space.metric == VectorMetric::kCosine ? "cosine" : "dot"},
+                        {"vectors", count_value(s.vectors)}});
+}
+
+Value stats_value(const RetrievalStats& stats, const StoreStats& store) {
+  Value::Array names;
+  for (const NamespaceStats& n : stats.namespaces) {
+    Value::Array spaces;
+    for (const SpaceStats& s : n.spaces) spaces.push_back(space_value(s));
+    names.push_back(Value::object({{"name", n.name},
+                                   {"items", count_value(n.items)},
+                                   {"terms", count_value(n.terms)},
+                                   {"textBytes", count_value(n.text_bytes)},
+                                   {"indexBytes", count_value(n.index_bytes)},
+                                   {"spaces", Value::array(std::move(spaces))}}));
+  }
+  return Value::object({{"namespaces", Value::array(std::move(names))},
+                        {"indexBytes", count_value(stats.index_bytes)},
+                        {"storeBytes", count_value(store.memory_bytes)},
+                        {"diskBytes", Value(store.disk_bytes)}});
+}
+
+Result<int> stats(CliContext& c) {
+  CONSORT_TRY(engine, Engine::start(c, with_store()));
+  CONSORT_TRY(found, engine->retrieval().stats());
+  const StoreStats store = engine->store().stats();
+  if (c.console.json()) {
+    c.console.result(stats_value(found, store));
+    return 0;
+  }
+  for (const NamespaceStats& n : found.namespaces) {
+    c.console.line(
+        fmt::format("{}: {} items, {} words, {} bytes of text", n.name, n.items, n.terms, n.text_bytes));
+    for (const SpaceStats& s : n.spaces) {
+      c.console.line(
+          fmt::format("  {} vectors of {} ({} numbers)", s.vectors, s.space.name, s.space.dimension));
+    }
+  }
+  c.console.line(fmt::format("on disk {} bytes; in memory: index {}, store {}", store.disk_bytes,
+                             found.index_bytes, store.memory_bytes));
+  return 0;
+}
+
+Result<int> check(CliContext& c) {
+  CONSORT_TRY(engine, Engine::start(c, with_store()));
+  CONSORT_TRY(store, engine->store().check());
+  CONSORT_TRY(index, engine->retrieval().check());
+  std::vector<std::string> findings = store.findings;
+  findings.insert(findings.end(), index.findings.begin(), index.findings.end());
+  if (c.console.json()) {
+    Value::Array list;
+    for (const auto& finding : findings) list.emplace_back(finding);
+    c.console.result(Value::object({{"ok", findings.empty()},
+                                    {"keys", Value(store.keys)},
+                                    {"bytes", Value(store.bytes)},
+                                    {"namespaces", count_value(index.namespaces)},
+                                    {"items", count_value(index.items)},
+                                    {"vectors", count_value(index.vectors)},
+                                    {"findings", Value::array(std::move(list))}}));
+  } else {
+    for (const auto& finding : findings) c.console.line(finding);
+    c.console.line(fmt::format("{}: {} keys read back, {} namespaces, {} items, {} vectors",
+                               findings.empty() ? "in order" : "DAMAGED", store.keys, index.namespaces,
+                               index.items, index.vectors));
+  }
+  return findings.empty() ? 0 : exit_status(ErrorKind::kCorrupt);
+}
+
+void add_ingest(CLI::App& memory, CliContext& c, const std::shared_ptr<Flags>& f) {
+  auto* sub = memory.add_subcommand("ingest", "read a file or a folder of notes into the memory");
+  sub->add_option("path", f->path, "file or folder (.md, .markdown, .txt)")->required();
+  sub->add_option("--namespace", f->name_space, "where the items go")->capture_default_str();
+  sub->add_option("--model", f->model, "the encoder")->capture_default_str();
+  sub->add_flag("--words-only", f->words_only, "store no vectors: only search by words finds the items");
+  sub->add_option("--split", f->split, "what one item is")
+      ->check(CLI::IsMember({"paragraph", "sentence"}))
+      ->capture_default_str();
+  sub->add_option("--max-bytes", f->max_bytes, "longest item")
+      ->check(CLI::Range(16, 65536))
+      ->capture_default_str();
+  sub->callback([&c, f] { c.action = [&c, f] { return ingest(c, *f); }; });
+}
+
+void add_search(CLI::App& memory, CliContext& c, const std::shared_ptr<Flags>& f) {
+  auto* sub = memory.add_subcommand("search", "find items by words, by meaning or both");
+  sub->add_option("query", f->query, "what to look for")->required();
+  sub->add_option("--namespace", f->name_space, "where to look")->capture_default_str();
+  sub->add_option("--mode", f->mode, "how")
+      ->check(CLI::IsMember({"lexical", "dense", "hybrid"}))
+      ->capture_default_str();
+  sub->add_option("--top-k", f->top_k, "how many hits")->check(CLI::Range(1, 1000))->capture_default_str();
+  sub->add_option("--filter", f->filter, "conditions on metadata, as JSON: {\"year\": {\"gt\": 1900}}");
+  sub->add_option("--model", f->model, "the encoder of the namespace")->capture_default_str();
+  sub->add_option("--lexical-weight", f->lexical_weight, "of the search by words in the fusion")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  sub->add_option("--dense-weight", f->dense_weight, "of the search by meaning in the fusion")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  sub->callback([&c, f] { c.action = [&c, f] { return search(c, *f); }; });
+}
+
+}  // namespace
+
+void add_memory(CLI::App& app, CliContext& c) {
+  auto* memory = app.add_subcommand("memory", "the shared retrieval memory");
+  memory->require_subcommand(1);
+  auto f = std::make_shared<Flags>();
+  add_ingest(*memory, c, f);
+  add_search(*memory, c, f);
+  memory->add_subcommand("stats", "what the memory holds")->callback([&c] {
+    c.action = [&c] { return stats(c); };
+  });
+  memory->add_subcommand("check", "verify the store's checksums and compare the index with the truth")
+      ->callback([&c] { c.action = [&c] { return check(c); }; });
+}
+
+}  // namespace consort
