@@ -154,10 +154,12 @@ EngineCore::Prefix EngineCore::find_prefix(const Run& run) {
   return {std::move(fork), false};
 }
 
-// The tree keeps the whole pages of what is computed.
+// The tree keeps the whole pages of what is computed, up to its share of the memory.
 void EngineCore::remember(Sequence& s, std::size_t tokens) {
   if (tokens < static_cast<std::size_t>(kPageTokens)) return;
   kv_->insert(kPrefixKey, std::span<const TokenId>(s.tokens).first(tokens), s.kv);
+  const std::size_t most = options_.prefix_max_bytes / kv_->layout().page_bytes();
+  if (const std::size_t held = kv_->stats().pages_in_tree; held > most) kv_->evict(held - most);
 }
 
 Sequence& EngineCore::add_sequence(Run& run, KvSequence kv, std::vector<TokenId> tokens) {

@@ -147,6 +147,16 @@ TEST(EnginePressure, AnotherOwnerTakesWhatThePrefixTreeHolds) {
   rig.pool->set_pressure_hook({});
 }
 
+TEST(EnginePressure, ThePrefixTreeStaysWithinItsShare) {
+  EngineRig rig({.prefix_max_bytes = 10 << 20}, 1, kLargePages);  // 10 pages
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(rig.alone(generate_job(long_prompt(100, i), 4)));
+    EXPECT_LE(rig.engine->kv().stats().pages_in_tree, 13u);  // 10 and what the last request held at its end
+  }
+  EXPECT_EQ(rig.alone(generate_job(long_prompt(100, 19), 4))->usage.cached_tokens, 96);
+  EXPECT_EQ(rig.alone(generate_job(long_prompt(100, 1), 4))->usage.cached_tokens, 0);
+}
+
 TEST(EnginePressure, RandomTrafficIsReproducibleAndLeavesNothingBehind) {
   std::vector<std::string> texts[2];
   for (int round = 0; round < 2; ++round) {

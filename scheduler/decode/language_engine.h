@@ -25,6 +25,7 @@ struct EngineOptions {
   int score_rows = 32;           // rows of logits in a step besides one for each decoding sequence
   int max_context = 0;           // 0 = the model's own
   std::size_t kv_max_bytes = 0;  // 0 = the pool's limit
+  std::size_t prefix_max_bytes = std::size_t{256} << 20;  // pages that only the prefix tree holds; 0 = none
 };
 
 // Created on any thread; step(), need() and relieve() on the lane's; submit and stats on any.
