@@ -14,7 +14,7 @@
 namespace consort {
 
 struct ChatMessage {
-  std::string role;     // "system", "user", "assistant", or whatever the template takes
+  std::string role;  // "system", "user", "assistant", or whatever the template takes
   std::string content;
 };
 
@@ -28,9 +28,11 @@ class ChatTemplate {
   Result<std::string> render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
 
   // Ids of a conversation in which message contents cannot inject special tokens: the template's own text is
-  // tokenised with specials parsed, the contents without. `parse_special_in_content` reproduces the reference.
+  // tokenised with specials parsed, the contents without. `parse_special_in_content` reproduces the
+  // reference.
   Result<std::vector<TokenId>> encode(const Tokenizer& tokenizer, const std::vector<ChatMessage>& messages,
-                                      bool add_generation_prompt, bool parse_special_in_content = false) const;
+                                      bool add_generation_prompt,
+                                      bool parse_special_in_content = false) const;
 
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;

@@ -12,7 +12,8 @@ std::string special_text(const Tokenizer& tokenizer, std::optional<TokenId> id) 
 
 }  // namespace
 
-Result<std::optional<ChatTemplate>> load_chat_template(const WeightSource& source, const Tokenizer& tokenizer) {
+Result<std::optional<ChatTemplate>> load_chat_template(const WeightSource& source,
+                                                       const Tokenizer& tokenizer) {
   const MetaValue* meta = source.meta("tokenizer.chat_template");
   if (meta == nullptr) return std::optional<ChatTemplate>();
   const std::string* text = std::get_if<std::string>(&meta->value);

@@ -2,6 +2,7 @@
 // Immutable after loading; any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -22,6 +23,10 @@ struct EncodeOptions {
   bool parse_special = false;  // special-token text in the input becomes that token
 };
 
+struct ByteRange {
+  std::size_t begin = 0, end = 0;  // [begin, end)
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -30,6 +35,11 @@ class Tokenizer {
 
   // Any bytes are accepted; broken UTF-8 is handled as the reference does (byte level), never an error.
   virtual std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const = 0;
+  // As encode with parse_special, but control tokens are not recognised where their text touches one of the
+  // `literal` ranges (ascending, not overlapping; texts from outside, such as message contents). Ordinary
+  // text merges across the ranges' borders as if they were not there. No BOS is added.
+  virtual std::vector<TokenId> encode_with_literals(std::string_view text,
+                                                    std::span<const ByteRange> literal) const = 0;
   // Joined text of ids; special tokens appear as their text when `specials`. May contain broken UTF-8 when a
   // character is cut. Errors: kInvalid when an id is outside the vocabulary.
   virtual Result<std::string> decode(std::span<const TokenId> ids, bool specials = true) const = 0;

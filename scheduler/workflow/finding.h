@@ -19,8 +19,4 @@ Value findings_to_value(const std::vector<Finding>& findings);  // [{pointer, ki
 // empty.
 Error findings_error(const std::vector<Finding>& findings, std::string_view where);
 
-// RFC 6901: appends one escaped segment.
-std::string pointer_join(std::string_view pointer, std::string_view segment);
-std::string pointer_join(std::string_view pointer, std::size_t index);
-
 }  // namespace consort

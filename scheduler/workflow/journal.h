@@ -2,14 +2,17 @@
 // handler's store writes, its events) keyed by run id and execution path, so that a run can go on after
 // kill -9. Owned by main; shared by all runs of a process; any thread may call.
 //
-// Families: "runs" (one record per run), "journal" (task records), "run_events". Every record is JSON with a
-// version member `v`; newer versions are refused by name.
+// Families: "runs" (id -> small record), "journal" (id, 0, path -> task record; the empty path holds the pinned
+// document and input), "run_events" (id, 0, big-endian number -> event). Every record begins with a version
+// byte; newer versions are refused by name.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,16 +59,16 @@ struct TaskRecord {
   double milliseconds = 0;
   Value output, exports, usage, problem;
   std::int64_t due_ms = 0;  // wait: when it ends, Unix time
+  std::int64_t winner = -1;  // fork with compete: the branch
 };
 
 class Journal {
  public:
   // `store` outlives the journal. Creates its column families.
   static Result<std::unique_ptr<Journal>> open(Store& store);
-  ~Journal();
 
-  // Runs. put: kUnavailable when the record's run is held by a live run of this process (put_new only when
-  // the id exists: kInvalid).
+  // Stores a new run with its document and input. Errors: kInvalid when the id is malformed ([A-Za-z0-9._-],
+  // at most 64) or taken.
   Status put_new(const RunRecord& run);
   Result<RunRecord> get(std::string_view id) const;                     // kNotFound
   Result<std::vector<RunRecord>> list(std::size_t limit = 1000) const;  // newest first; document left out
@@ -79,14 +82,20 @@ class Journal {
   // Removes a run with everything of it.
   Status forget(std::string_view id);
 
+  // Status, output, error, usage, resumes and times of a stored run; document and input never change.
+  Status update(const RunRecord& run, Durability durability);
+
+  // One run is driven by one Runner at a time. False when it is held already in this process.
+  bool hold(std::string_view id);
+  void release(std::string_view id);
+
   Store& store() { return store_; }
 
  private:
-  friend class RunJournal;
-  explicit Journal(Store& store);
-  struct Impl;
+  explicit Journal(Store& store) : store_(store) {}
   Store& store_;
-  std::unique_ptr<Impl> impl_;
+  mutable std::mutex mutex_;
+  std::set<std::string, std::less<>> held_;  // guarded by mutex_
 };
 
 }  // namespace consort
