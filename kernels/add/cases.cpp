@@ -1,61 +1,54 @@
-#include <cmath>
+#include <fmt/format.h>
 
 #include "kernels/add/add.h"
-#include "kernels/exec/cases.h"
+#include "kernels/lanes/cases.h"
 
 namespace consort {
 namespace {
 
-struct Inputs {
-  std::vector<float> x, y;
-};
-
-TensorView rows(std::vector<float>& values, std::int64_t tokens, std::int64_t n) {
-  return make_view(values.data(), DType::kF32, {tokens, n});
+PreparedCase add_case(std::int64_t rows, std::int64_t n, bool one_row) {
+  CaseRandom random(static_cast<std::uint64_t>(rows * 1033 + n));
+  const auto x = case_normals(random, static_cast<std::size_t>(rows * n));
+  const auto y = case_normals(random, static_cast<std::size_t>(one_row ? n : rows * n));
+  const std::int64_t y_rows = one_row ? 1 : rows;
+  return rows_case(
+      x->size(), 1.0f, 0.0f,
+      [=](Exec& exec, const CaseFloats& out) {
+        *out = *x;
+        add(exec, case_view(out, {rows, n}), case_view(y, {y_rows, n}));
+      },
+      [=](const CaseFloats& out) {
+        *out = *x;
+        reference::add(case_view(out, {rows, n}), case_view(y, {y_rows, n}));
+      });
 }
 
-// One rounding each, so the result is exact: the bound is 0.
-PreparedCase prepare(std::int64_t tokens, std::int64_t n, bool one_row, bool scaled) {
-  CaseRandom random(static_cast<std::uint64_t>(tokens * 4099 + n));
-  const std::size_t count = static_cast<std::size_t>(tokens * n);
-  auto in = std::make_shared<Inputs>();
-  in->x = random.normals(count);
-  in->y = random.normals(one_row ? static_cast<std::size_t>(n) : count);
-  const float factor = 0.3f;
-  PreparedCase c;
-  c.out = case_floats(count);
-  c.expected = case_floats(count);
-  c.bound = case_floats(1);
-  const auto other = [=] { return rows(in->y, one_row ? 1 : tokens, n); };
-  c.run = [=, out = c.out](Exec& exec) {
-    *out = in->x;
-    scaled ? scale(exec, rows(*out, tokens, n), factor) : add(exec, rows(*out, tokens, n), other());
-  };
-  c.reference = [=, expected = c.expected] {
-    *expected = in->x;
-    if (!scaled) return reference::add(rows(*expected, tokens, n), other());
-    for (float& v : *expected) v *= factor;
-  };
-  c.bytes = (scaled ? 8.0 : 12.0) * static_cast<double>(count);
-  c.flops = static_cast<double>(count);
-  return c;
+PreparedCase scale_case(std::int64_t rows, std::int64_t n) {
+  CaseRandom random(static_cast<std::uint64_t>(rows * 1039 + n));
+  const auto x = case_normals(random, static_cast<std::size_t>(rows * n));
+  return rows_case(
+      x->size(), 1.0f, 0.0f,
+      [=](Exec& exec, const CaseFloats& out) {
+        *out = *x;
+        scale(exec, case_view(out, {rows, n}), 25.3f);
+      },
+      [=](const CaseFloats& out) {
+        for (std::size_t i = 0; i < x->size(); ++i)
+          (*out)[i] = static_cast<float>(25.3f * static_cast<double>((*x)[i]));
+      });
 }
 
 }  // namespace
 
 std::vector<OpCase> cases_add() {
   std::vector<OpCase> cases;
-  const char* names[] = {"rows", "one row", "scale"};
-  for (int kind = 0; kind < 3; ++kind)
-    for (std::int64_t tokens : {1, 6, 80})
-      for (std::int64_t n : {1, 31, 576}) {
-        OpCase c;
-        c.name = std::string(names[kind]) + " tokens=" + std::to_string(tokens) + " n=" + std::to_string(n);
-        c.prepare = [=](Exec&) { return prepare(tokens, n, kind == 1, kind == 2); };
-        c.perf = n == 576 && tokens == 80;
-        c.same_bits_on_all_isas = true;
-        cases.push_back(c);
-      }
+  for (const auto& [rows, n] : {std::pair{1, 576}, {3, 17}, {300, 640}}) {
+    for (const bool one_row : {false, true})
+      cases.push_back(op_case(fmt::format("[{}, {}]{}", rows, n, one_row ? " one row" : ""),
+                              [=](Exec&) { return add_case(rows, n, one_row); }));
+    cases.push_back(
+        op_case(fmt::format("scale [{}, {}]", rows, n), [=](Exec&) { return scale_case(rows, n); }));
+  }
   return cases;
 }
 

@@ -1,72 +1,60 @@
-#include <cmath>
+#include <fmt/format.h>
 
-#include "kernels/exec/cases.h"
+#include "kernels/lanes/cases.h"
 #include "kernels/rms_norm/rms_norm.h"
 
 namespace consort {
 namespace {
 
-constexpr float kUnit = 0x1p-24f;  // unit roundoff of float32
-constexpr float kEps = 1e-5f;
-
-struct Inputs {
-  std::vector<float> x, delta, weight;
-};
-
-TensorView rows(std::vector<float>& values, std::int64_t tokens, std::int64_t n) {
-  return make_view(values.data(), DType::kF32, {tokens, n});
+// Bound: a relative error of n/64 additions a lane in the sum, a root, a division, two products.
+PreparedCase norm_case(std::int64_t rows, std::int64_t n) {
+  CaseRandom random(static_cast<std::uint64_t>(rows * 1009 + n));
+  const auto x = case_normals(random, static_cast<std::size_t>(rows * n), 30.0f);
+  const auto weight = case_normals(random, static_cast<std::size_t>(n));
+  PreparedCase c = rows_case(
+      x->size(), 16.0f + static_cast<float>(n) / 64.0f, 0.0f,
+      [=](Exec& exec, const CaseFloats& out) {
+        rms_norm(exec, case_view(x, {rows, n}), case_view(weight, {n}), 1e-5f, case_view(out, {rows, n}));
+      },
+      [=](const CaseFloats& out) {
+        reference::rms_norm(case_view(x, {rows, n}), case_view(weight, {n}), 1e-5f,
+                            case_view(out, {rows, n}));
+      });
+  c.bytes = static_cast<double>(rows * n) * 8;
+  c.flops = static_cast<double>(rows * n) * 4;
+  return c;
 }
 
-// With `fused`, out holds the new residual and then the norm.
-PreparedCase prepare(std::int64_t tokens, std::int64_t n, bool fused) {
-  CaseRandom random(static_cast<std::uint64_t>(tokens * 4099 + n));
-  const std::size_t count = static_cast<std::size_t>(tokens * n);
-  auto in = std::make_shared<Inputs>();
-  in->x = random.normals(count, 3.0f);
-  in->delta = random.normals(count);
-  in->weight = random.normals(static_cast<std::size_t>(n));
-  PreparedCase c;
-  c.out = case_floats(fused ? 2 * count : count);
-  c.expected = case_floats(c.out->size());
-  c.bound = case_floats(c.out->size());
-  c.run = [=, out = c.out](Exec& exec) {
-    const TensorView weight = make_view(in->weight.data(), DType::kF32, {n});
-    if (!fused) return rms_norm(exec, rows(in->x, tokens, n), weight, kEps, rows(*out, tokens, n));
-    std::copy(in->x.begin(), in->x.end(), out->begin());
-    add_rms_norm(exec, rows(*out, tokens, n), rows(in->delta, tokens, n), weight, kEps,
-                 make_view(out->data() + count, DType::kF32, {tokens, n}));
-  };
-  c.reference = [=, expected = c.expected, bound = c.bound] {
-    std::vector<float> sum = in->x;
-    for (std::size_t i = 0; fused && i < count; ++i) sum[i] += in->delta[i];
-    float* norm = expected->data() + (fused ? count : 0);
-    if (fused) std::copy(sum.begin(), sum.end(), expected->begin());
-    reference::rms_norm(rows(sum, tokens, n), make_view(in->weight.data(), DType::kF32, {n}), kEps,
-                        make_view(norm, DType::kF32, {tokens, n}));
-    // The sum of n squares is within n units of itself; its root within half of that.
-    const float relative = (static_cast<float>(n) / 2 + 6) * kUnit;
-    for (std::size_t i = 0; i < expected->size(); ++i) (*bound)[i] = std::fabs((*expected)[i]) * relative;
-  };
-  c.bytes = 4.0 * static_cast<double>(count) * (fused ? 4 : 2);
-  c.flops = 4.0 * static_cast<double>(count);
-  return c;
+// residual += delta and the norm of the sum, both compared.
+PreparedCase add_norm_case(std::int64_t rows, std::int64_t n) {
+  CaseRandom random(static_cast<std::uint64_t>(rows * 2003 + n));
+  const std::size_t size = static_cast<std::size_t>(rows * n);
+  const auto x = case_normals(random, size, 30.0f), delta = case_normals(random, size);
+  const auto weight = case_normals(random, static_cast<std::size_t>(n));
+  return rows_case(
+      2 * size, 20.0f + static_cast<float>(n) / 64.0f, 1.0f,
+      [=](Exec& exec, const CaseFloats& out) {
+        std::copy(x->begin(), x->end(), out->begin());
+        add_rms_norm(exec, case_view(out, {rows, n}), case_view(delta, {rows, n}), case_view(weight, {n}),
+                     1e-6f, make_view(out->data() + size, DType::kF32, {rows, n}));
+      },
+      [=](const CaseFloats& out) {
+        for (std::size_t i = 0; i < size; ++i) (*out)[i] = (*x)[i] + (*delta)[i];
+        reference::rms_norm(case_view(out, {rows, n}), case_view(weight, {n}), 1e-6f,
+                            make_view(out->data() + size, DType::kF32, {rows, n}));
+      });
 }
 
 }  // namespace
 
 std::vector<OpCase> cases_rms_norm() {
   std::vector<OpCase> cases;
-  for (bool fused : {false, true})
-    for (std::int64_t tokens : {1, 3, 70})
-      for (std::int64_t n : {1, 15, 64, 97, 576, 640}) {
-        OpCase c;
-        c.name = std::string(fused ? "add, " : "") + "tokens=" + std::to_string(tokens) +
-                 " n=" + std::to_string(n);
-        c.prepare = [=](Exec&) { return prepare(tokens, n, fused); };
-        c.perf = n == 576;
-        c.same_bits_on_all_isas = true;
-        cases.push_back(c);
-      }
+  for (const auto& [rows, n] : {std::pair{1, 576}, {1, 1}, {3, 17}, {5, 255}, {64, 640}, {512, 576}}) {
+    cases.push_back(op_case(
+        fmt::format("[{}, {}]", rows, n), [=](Exec&) { return norm_case(rows, n); }, rows != 3));
+    cases.push_back(
+        op_case(fmt::format("add [{}, {}]", rows, n), [=](Exec&) { return add_norm_case(rows, n); }));
+  }
   return cases;
 }
 

@@ -1,6 +1,8 @@
 // The layout of one page of a KV cache: the contract between memory/kv, which hands out pages, and
 // kernels/attention, which reads and writes them. A page holds kPageTokens tokens of every layer:
 //   [layer][K=0 | V=1][kv_head][token in page][head_dim]      elements of `dtype`
+// Inside the block of one head, kernels/attention keeps keys transposed, [head_dim][token in page]; whoever only
+// hands out, shares and copies whole pages need not care.
 #pragma once
 
 #include <cstddef>
