@@ -1,0 +1,89 @@
+// The strategies of this build and the one entry to them.
+#include <map>
+#include <stdexcept>
+
+#include "agents/ensemble/strategy.h"
+#include "scheduler/schema/schema.h"
+
+namespace consort {
+
+#define CONSORT_ENTRY(name) const EnsembleStrategy& name##_strategy();
+#include "agents/ensemble/registry.inc"
+#undef CONSORT_ENTRY
+
+namespace {
+
+// Options schemas, compiled once; a faulty one is a mistake in this build, found by its tests.
+const Schema& options_schema_of(const EnsembleStrategy& strategy) {
+  static const auto schemas = [] {
+    std::map<std::string_view, Schema> made;
+    for (const EnsembleStrategy* each : ensemble_strategies()) {
+      auto schema = Schema::compile(each->options_schema());
+      if (!schema) throw std::logic_error(std::string(each->name()) + ": " + schema.error().line());
+      if (!made.emplace(each->name(), std::move(*schema)).second) {
+        throw std::logic_error("two ensemble strategies are called " + std::string(each->name()));
+      }
+    }
+    return made;
+  }();
+  return schemas.at(strategy.name());
+}
+
+}  // namespace
+
+const std::vector<const EnsembleStrategy*>& ensemble_strategies() {
+  static const std::vector<const EnsembleStrategy*> all = {
+#define CONSORT_ENTRY(name) &name##_strategy(),
+#include "agents/ensemble/registry.inc"
+#undef CONSORT_ENTRY
+  };
+  return all;
+}
+
+const EnsembleStrategy* find_ensemble_strategy(std::string_view name) {
+  for (const EnsembleStrategy* strategy : ensemble_strategies()) {
+    if (strategy->name() == name) return strategy;
+  }
+  return nullptr;
+}
+
+std::string ensemble_strategy_names() {
+  std::string names;
+  for (const EnsembleStrategy* strategy : ensemble_strategies()) {
+    names += (names.empty() ? "" : ", ") + std::string(strategy->name());
+  }
+  return names;
+}
+
+Result<EnsembleResult> combine_predictions(std::string_view strategy, const PredictionTable& table,
+                                           const Value& options, const MemberPolicy& policy) {
+  const EnsembleStrategy* found = find_ensemble_strategy(strategy);
+  if (!found) {
+    return fail(ErrorKind::kInvalid, "unknown way to combine members '" + std::string(strategy) + "'", "",
+                "use one of: " + ensemble_strategy_names());
+  }
+  const Value given = options.is_null() ? Value::object() : options;
+  if (auto valid = options_schema_of(*found).check(given); !valid) {
+    Error error = std::move(valid.error());
+    error.what = "options of '" + std::string(strategy) + "': " + error.what;
+    return tl::unexpected<Error>(std::move(error));
+  }
+  std::size_t present = 0;
+  for (const MemberPrediction& member : table.members) {
+    if (!member.error) {
+      ++present;
+    } else if (!policy.report_errors) {
+      Error error = *member.error;
+      error.what = "member '" + member.name + "': " + error.what;
+      return tl::unexpected<Error>(std::move(error));
+    }
+  }
+  if (present < policy.min_members) {
+    return fail(ErrorKind::kUnavailable,
+                "only " + std::to_string(present) + " of " + std::to_string(table.members.size()) +
+                    " members answered, at least " + std::to_string(policy.min_members) + " must");
+  }
+  return found->combine(table, given);
+}
+
+}  // namespace consort
