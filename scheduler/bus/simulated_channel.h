@@ -1,7 +1,9 @@
-// SimulatedChannel: a bus of one process with injected faults, for tests: delay, loss and reordering by a
-// seeded random source. Without faults it behaves as every Channel must (the conformance suite runs on it).
+// SimulatedChannel: a bus for tests whose wires are bad on purpose: messages are delayed, lost, doubled and
+// overtaken, by a seeded generator.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -9,30 +11,18 @@
 
 namespace consort {
 
+// Decisions are drawn in the order of sending, so a seed and an order of sending give the same faults.
 struct SimulatedFaults {
-  std::chrono::microseconds delay_min{0}, delay_max{0};  // of each message, drawn uniformly
-  double loss = 0;       // probability that a message disappears (counted by lost())
-  bool reorder = false;  // delays may let a message overtake others of the same sender
   std::uint64_t seed = 1;
-  std::size_t inbox = 1024;  // messages that may wait for one address; answers may take twice as many
+  std::chrono::microseconds least_delay{0}, most_delay{0};  // drawn evenly
+  double loss = 0;                                          // share of messages that never arrive
+  double duplicate = 0;                                     // share of messages that arrive twice
+  double reorder = 0;  // share of messages that wait longer (up to most_delay more) and are overtaken
+  std::size_t inbox = 4096;
 };
 
-// Thread-safe; one thread of its own delivers. Destroy the endpoints first.
-class SimulatedChannel final : public Channel {
- public:
-  explicit SimulatedChannel(SimulatedFaults faults = {});
-  ~SimulatedChannel() override;
-
-  Result<std::unique_ptr<Endpoint>> attach(std::string address, Receiver on_message) override;
-  void pause() override;
-  void resume() override;
-  ChannelStats stats() const override;
-  std::string describe() const override;
-  std::uint64_t lost() const;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
+// Thread-safe; one thread of its own delivers. Without faults it keeps the order of all messages; with delay
+// alone, the order from one sender to one receiver.
+std::unique_ptr<Channel> make_simulated_channel(SimulatedFaults faults = {});
 
 }  // namespace consort
