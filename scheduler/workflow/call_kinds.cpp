@@ -4,13 +4,13 @@ namespace consort {
 
 CallKinds::CallKinds() {
   const Value text = Value::object({{"type", "string"}});
-  agent_schema_ = Value::object(
-      {{"type", "object"},
-       {"required", Value::array({"model"})},
-       {"additionalProperties", false},
-       {"properties", Value::object({{"model", text},
-                                     {"instructions", text},
-                                     {"generation", Value::object({{"type", "object"}})}})}});
+  agent_schema_ =
+      Value::object({{"type", "object"},
+                     {"required", Value::array({"model"})},
+                     {"additionalProperties", false},
+                     {"properties", Value::object({{"model", text},
+                                                   {"instructions", text},
+                                                   {"generation", Value::object({{"type", "object"}})}})}});
 }
 
 Status CallKinds::add(std::shared_ptr<TaskHandler> handler) {

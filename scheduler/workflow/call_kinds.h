@@ -19,8 +19,9 @@ class CallKinds {
   Status add(std::shared_ptr<TaskHandler> handler);
   TaskHandler* find(std::string_view kind) const;  // nullptr when unknown
   std::shared_ptr<TaskHandler> share(std::string_view kind) const;
-  // JSON Schema of one entry of `use.agents`: {model, instructions, generation} unless agents/calls says more.
-  // Words of the language that it leaves out (ensemble, memory, tools) are findings of kind unsupported.
+  // JSON Schema of one entry of `use.agents`: {model, instructions, generation} unless agents/calls says
+  // more. Words of the language that it leaves out (ensemble, memory, tools) are findings of kind
+  // unsupported.
   void set_agent_schema(Value schema) { agent_schema_ = std::move(schema); }
   const Value& agent_schema() const { return agent_schema_; }
   std::string names() const;  // "chat, embed, generate", for messages

@@ -128,9 +128,10 @@ struct Task {
   Timeout timeout;
   RetryPtr retry;
   Then then;
-  std::uint64_t limit = 0;  // of backward jumps by `then`
+  std::uint64_t limit = 0;      // of backward jumps by `then`
   std::uint64_t seed_part = 0;  // hash of the pointer
-  std::variant<SetTask, CallTask, DoTask, ForkTask, ForTask, SwitchTask, TryTask, RaiseTask, WaitTask, RunTask>
+  std::variant<SetTask, CallTask, DoTask, ForkTask, ForTask, SwitchTask, TryTask, RaiseTask, WaitTask,
+               RunTask>
       act;
 };
 

@@ -5,10 +5,6 @@
 namespace consort::workflow {
 namespace {
 
-std::string describe(const Error& error) {
-  return error.where.empty() ? error.what : error.what + " (" + error.where + ")";
-}
-
 std::string_view kind_of(const Error& error) {
   return error.kind == ErrorKind::kUnsupported ? "unsupported" : "invalid";
 }
@@ -26,12 +22,13 @@ Formula Formula::compile(const Value& value, Mode mode, const std::vector<std::s
   Formula formula;
   formula.source_ = value;
   std::vector<TemplateFinding> found;
-  Result<Template> compiled = mode == Mode::kProgram && value.is_string() ? Template::compile_expression(value)
-                                                                          : Template::compile(value, &found);
+  Result<Template> compiled = mode == Mode::kProgram && value.is_string()
+                                  ? Template::compile_expression(value)
+                                  : Template::compile(value, &found);
   if (!compiled) {
     if (found.empty()) found.push_back({"", compiled.error()});
     for (const TemplateFinding& one : found)
-      add_finding(findings, pointer + one.pointer, describe(one.error), std::string(kind_of(one.error)));
+      add_finding(findings, pointer + one.pointer, error_text(one.error), std::string(kind_of(one.error)));
     return formula;
   }
   for (const std::string& name : compiled->variables()) {
@@ -44,7 +41,8 @@ Formula Formula::compile(const Value& value, Mode mode, const std::vector<std::s
   formula.constant_ = compiled->is_constant();
   if (formula.constant_) {
     // The literal "$${" becomes "${" once, here.
-    if (Result<Value> plain = compiled->evaluate(consort::Scope{}); plain) formula.source_ = std::move(*plain);
+    if (Result<Value> plain = compiled->evaluate(consort::Scope{}); plain)
+      formula.source_ = std::move(*plain);
   } else {
     formula.compiled_ = std::make_shared<const Template>(std::move(*compiled));
   }
@@ -68,12 +66,14 @@ consort::Scope Formula::scope(const Value& dot, const Bindings& bindings) const 
   return scope;
 }
 
-Result<Value> Formula::evaluate(const Value& dot, const Bindings& bindings, const EvaluationLimits& limits) const {
+Result<Value> Formula::evaluate(const Value& dot, const Bindings& bindings,
+                                const EvaluationLimits& limits) const {
   if (!compiled_) return source_;
   return compiled_->evaluate(scope(dot, bindings), limits);
 }
 
-Result<bool> Formula::holds(const Value& dot, const Bindings& bindings, const EvaluationLimits& limits) const {
+Result<bool> Formula::holds(const Value& dot, const Bindings& bindings,
+                            const EvaluationLimits& limits) const {
   if (!compiled_) return !(source_.is_null() || (source_.is_bool() && !source_.as_bool()));
   return compiled_->evaluate_condition(scope(dot, bindings), limits);
 }
@@ -81,7 +81,7 @@ Result<bool> Formula::holds(const Value& dot, const Bindings& bindings, const Ev
 SchemaPtr compile_schema(const Value& schema, const std::string& pointer, std::vector<Finding>& findings) {
   Result<Schema> compiled = Schema::compile(schema);
   if (compiled) return std::make_shared<const Schema>(std::move(*compiled));
-  add_finding(findings, pointer, describe(compiled.error()), std::string(kind_of(compiled.error())));
+  add_finding(findings, pointer, error_text(compiled.error()), std::string(kind_of(compiled.error())));
   return nullptr;
 }
 

@@ -33,8 +33,8 @@ struct Bindings {
 
 class Formula {
  public:
-  // kTemplate: strings are text with ${...} in it. kProgram: a string without ${ is a program, as the DSL has it
-  // for places that are always expressions.
+  // kTemplate: strings are text with ${...} in it. kProgram: a string without ${ is a program, as the DSL has
+  // it for places that are always expressions.
   enum class Mode : std::uint8_t { kTemplate, kProgram };
 
   // Reports every finding; the result is usable (and null) even then.

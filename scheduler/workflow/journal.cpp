@@ -99,7 +99,8 @@ Result<std::vector<RunRecord>> Journal::list(std::size_t limit) const {
   return runs;
 }
 
-Result<std::vector<RunEvent>> Journal::events(std::string_view id, std::uint64_t after, std::size_t limit) const {
+Result<std::vector<RunEvent>> Journal::events(std::string_view id, std::uint64_t after,
+                                              std::size_t limit) const {
   CONSORT_CHECK_OK(get(id));
   std::vector<RunEvent> events;
   const std::string prefix = run_prefix(id);
@@ -152,12 +153,12 @@ Status Journal::cancel(std::string_view id) {
 
 Status Journal::forget(std::string_view id) {
   CONSORT_CHECK_OK(get(id));
-  if (!hold(id))
-    return fail(ErrorKind::kInvalid, "run '" + std::string(id) + "' is running in this process");
+  if (!hold(id)) return fail(ErrorKind::kInvalid, "run '" + std::string(id) + "' is running in this process");
   const auto remove = [&]() -> Status {
     CONSORT_CHECK_OK(store_.erase_prefix(kJournalFamily, run_prefix(id), Durability::kAsync));
     CONSORT_CHECK_OK(store_.erase_prefix(kEventsFamily, run_prefix(id), Durability::kAsync));
-    return store_.commit({StoreWrite{std::string(kRunsFamily), std::string(id), {}, true}}, Durability::kSync);
+    return store_.commit({StoreWrite{std::string(kRunsFamily), std::string(id), {}, true}},
+                         Durability::kSync);
   };
   Status removed = remove();
   release(id);

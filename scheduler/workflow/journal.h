@@ -2,9 +2,9 @@
 // handler's store writes, its events) keyed by run id and execution path, so that a run can go on after
 // kill -9. Owned by main; shared by all runs of a process; any thread may call.
 //
-// Families: "runs" (id -> small record), "journal" (id, 0, path -> task record; the empty path holds the pinned
-// document and input), "run_events" (id, 0, big-endian number -> event). Every record begins with a version
-// byte; newer versions are refused by name.
+// Families: "runs" (id -> small record), "journal" (id, 0, path -> task record; the empty path holds the
+// pinned document and input), "run_events" (id, 0, big-endian number -> event). Every record begins with a
+// version byte; newer versions are refused by name.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,7 @@ struct TaskRecord {
   std::uint32_t attempt = 1;
   double milliseconds = 0;
   Value output, exports, usage, problem;
-  std::int64_t due_ms = 0;  // wait: when it ends, Unix time
+  std::int64_t due_ms = 0;   // wait: when it ends, Unix time
   std::int64_t winner = -1;  // fork with compete: the branch
 };
 

@@ -29,9 +29,9 @@ void Parser::parse_call(ObjectReader& reader, Task& task) {
   act.handler = kinds_.share(act.kind);
   if (!act.handler) {
     if (reader.has("call") && !act.kind.empty()) {
-      static constexpr std::string_view kLater[] = {"generate", "chat",     "embed",   "classify", "rerank", "score",
-                                                    "infer",    "ensemble", "route",   "retrieve", "remember",
-                                                    "approve",  "distill",  "http",    "mcp",      "a2a"};
+      static constexpr std::string_view kLater[] = {
+          "generate", "chat",     "embed",    "classify", "rerank",  "score", "infer", "ensemble",
+          "route",    "retrieve", "remember", "approve",  "distill", "http",  "mcp",   "a2a"};
       bool later = false;
       for (std::string_view word : kLater) later = later || word == act.kind;
       add_finding(findings_, reader.at("call"),
@@ -53,7 +53,8 @@ void Parser::parse_call(ObjectReader& reader, Task& task) {
 // missing members and the members without expressions.
 void Parser::check_with(const Value& with, const Value& options, const std::string& pointer) {
   if (!is_dynamic(with)) {
-    if (SchemaPtr schema = compile_schema(options, pointer, findings_)) check_schema(*schema, with, pointer, findings_);
+    if (SchemaPtr schema = compile_schema(options, pointer, findings_))
+      check_schema(*schema, with, pointer, findings_);
     return;
   }
   const Value properties = options.get("properties");
@@ -69,13 +70,15 @@ void Parser::check_with(const Value& with, const Value& options, const std::stri
     if (is_dynamic(member) || !property->is_object()) continue;
     Value whole = *property;
     for (std::string_view defs : {"$defs", "definitions"})
-      if (const Value* shared = options.find(defs); shared && !whole.find(defs)) whole = whole.with(defs, *shared);
+      if (const Value* shared = options.find(defs); shared && !whole.find(defs))
+        whole = whole.with(defs, *shared);
     if (SchemaPtr schema = compile_schema(whole, at, findings_)) check_schema(*schema, member, at, findings_);
   }
   const Value required = options.get("required");
   if (!required.is_array()) return;
   for (const Value& key : required.as_array())
-    if (key.is_string() && !with.find(key.as_string())) report(pointer, "'" + key.as_string() + "' is missing");
+    if (key.is_string() && !with.find(key.as_string()))
+      report(pointer, "'" + key.as_string() + "' is missing");
 }
 
 std::optional<Stream> Parser::parse_stream(const Value& value, const std::string& pointer) {
@@ -177,7 +180,8 @@ void Parser::parse_switch(ObjectReader& reader, Task& task) {
     ObjectReader fields(findings_, body, one.pointer);
     one.when = condition(fields.take("when"), fields.at("when"));
     if (const Value* then = fields.require("then")) one.then = parse_then(*then, fields.at("then"));
-    if (auto limit = fields.integer("limit", 1, 1'000'000'000)) one.limit = static_cast<std::uint64_t>(*limit);
+    if (auto limit = fields.integer("limit", 1, 1'000'000'000))
+      one.limit = static_cast<std::uint64_t>(*limit);
     if (fields.is_object() && !fields.has("when")) {
       if (otherwise) report(one.pointer, "a second case without 'when'");
       otherwise = true;

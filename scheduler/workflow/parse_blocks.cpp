@@ -18,13 +18,15 @@ void Parser::parse_fork(ObjectReader& reader, Task& task) {
   if (!fork) return;
   ObjectReader inner(findings_, *fork, reader.at("fork"));
   act.compete = inner.boolean("compete").value_or(false);
-  if (auto most = inner.integer("maxConcurrency", 1, 100'000)) act.max_concurrency = static_cast<std::uint32_t>(*most);
+  if (auto most = inner.integer("maxConcurrency", 1, 100'000))
+    act.max_concurrency = static_cast<std::uint32_t>(*most);
   const auto quorum = inner.integer("quorum", 1, 100'000);
   if (const Value* branches = inner.require("branches")) {
     Block all = parse_block(*branches, inner.at("branches"));
     for (Task& branch : all.tasks) {
       if (branch.then.where == Then::Where::kTask)
-        report(pointer_join(branch.pointer, "then"), "branches of a fork run side by side: there is no next one");
+        report(pointer_join(branch.pointer, "then"),
+               "branches of a fork run side by side: there is no next one");
       act.names.push_back(branch.name);
       Block block;
       block.pointer = branch.pointer;
@@ -74,9 +76,11 @@ void Parser::parse_for(ObjectReader& reader, Task& task) {
   const bool has_while = while_place.has("while");
   if (has_while && act.limit == 0)
     reader.report("'while' needs a 'limit' of iterations: the loop is unbounded");
-  if (!has_while && !inner.has("in")) inner.report("needs 'in' or 'while' with 'limit': the loop is unbounded");
+  if (!has_while && !inner.has("in"))
+    inner.report("needs 'in' or 'while' with 'limit': the loop is unbounded");
   if (has_while && act.max_concurrency > 1)
-    report(while_place.at("while"), "does not go with maxConcurrency above 1: each test follows an iteration");
+    report(while_place.at("while"),
+           "does not go with maxConcurrency above 1: each test follows an iteration");
   if (const Value* tasks = reader.require("do")) act.block = parse_block(*tasks, reader.at("do"));
   names_.resize(depth);
   task.act = std::move(act);

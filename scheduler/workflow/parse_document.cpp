@@ -27,8 +27,8 @@ bool is_semver(const std::string& text) {
   if (text[at] != '-' && text[at] != '+') return false;
   if (at + 1 == text.size()) return false;
   return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at) + 1, text.end(), [](unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
-           c == '+';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-' || c == '+';
   });
 }
 
@@ -72,7 +72,8 @@ void Parser::parse_about(ObjectReader& top) {
   };
   document_.dsl = reader.text("dsl", true).value_or("");
   if (!document_.dsl.empty() && !(document_.dsl.starts_with("1.0.") && is_semver(document_.dsl)))
-    reader.report("dsl", "this build reads version 1.0.x of the language, not '" + document_.dsl.substr(0, 40) + "'");
+    reader.report(
+        "dsl", "this build reads version 1.0.x of the language, not '" + document_.dsl.substr(0, 40) + "'");
   document_.space = name("namespace");
   document_.name = name("name");
   document_.version = name("version");
@@ -88,8 +89,8 @@ void Parser::parse_use(ObjectReader& top) {
   const Value* use = top.take("use");
   if (!use) return;
   ObjectReader reader(findings_, *use, "/use");
-  for (std::string_view word : {"models", "secrets", "functions", "authentications", "extensions", "catalogs",
-                                "errors"})
+  for (std::string_view word :
+       {"models", "secrets", "functions", "authentications", "extensions", "catalogs", "errors"})
     reader.unsupported(word);
   const auto each = [&](std::string_view key, auto&& parse_one) {
     const Value* group = reader.take(key);
@@ -132,8 +133,8 @@ void Parser::parse_agents(const Value& agents, const std::string& pointer) {
     for (const auto& [key, value] : agent.as_object()) {
       const bool word = key == "ensemble" || key == "memory" || key == "tools" || key == "budget";
       if (word && !properties.find(key))
-        add_finding(findings_, pointer_join(at, key), "'" + key + "' of an agent is not executed by this build",
-                    "unsupported");
+        add_finding(findings_, pointer_join(at, key),
+                    "'" + key + "' of an agent is not executed by this build", "unsupported");
       else
         known = known.with(key, value);
     }
@@ -144,7 +145,8 @@ void Parser::parse_agents(const Value& agents, const std::string& pointer) {
 void Parser::parse_state(ObjectReader& top) {
   const Value* state = top.take("state");
   if (!state) return;
-  if (!state->is_object()) return top.report("state", "must be an object, is " + std::string(type_name(*state)));
+  if (!state->is_object())
+    return top.report("state", "must be an object, is " + std::string(type_name(*state)));
   for (const auto& [key, value] : state->as_object()) {
     ObjectReader reader(findings_, value, pointer_join("/state", key));
     std::optional<std::string> name = reader.text("reducer", true);
@@ -159,7 +161,8 @@ void Parser::parse_state(ObjectReader& top) {
 void Parser::parse_ends(ObjectReader& top) {
   if (const Value* input = top.take("input")) {
     ObjectReader reader(findings_, *input, "/input");
-    if (const Value* schema = reader.take("schema")) document_.input_schema = parse_schema(*schema, "/input/schema");
+    if (const Value* schema = reader.take("schema"))
+      document_.input_schema = parse_schema(*schema, "/input/schema");
     document_.input_from = formula(reader.take("from"), "/input/from");
   }
   if (const Value* output = top.take("output")) {

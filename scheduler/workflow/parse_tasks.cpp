@@ -35,9 +35,11 @@ Block Parser::parse_block(const Value& value, const std::string& pointer) {
     }
     const auto& [name, task] = item.as_object().front();
     const std::string here = pointer_join(at, name);
-    if (name.size() > kMaxNameBytes || std::find(kFlowWords.begin(), kFlowWords.end(), name) != kFlowWords.end())
+    if (name.size() > kMaxNameBytes ||
+        std::find(kFlowWords.begin(), kFlowWords.end(), name) != kFlowWords.end())
       report(here, "a task's name has 1 to 64 bytes and is not continue, exit or end");
-    if (!names.insert(name).second) report(here, "a second task named '" + name.substr(0, 80) + "' in this block");
+    if (!names.insert(name).second)
+      report(here, "a second task named '" + name.substr(0, 80) + "' in this block");
     block.tasks.push_back(parse_task(name, task, here));
   }
   resolve_jumps(block);
@@ -61,18 +63,21 @@ void Parser::parse_task_data(ObjectReader& reader, Task& task) {
   task.if_ = condition(reader.take("if"), reader.at("if"));
   if (const Value* input = reader.take("input")) {
     ObjectReader inner(findings_, *input, reader.at("input"));
-    if (const Value* schema = inner.take("schema")) task.input_schema = parse_schema(*schema, inner.at("schema"));
+    if (const Value* schema = inner.take("schema"))
+      task.input_schema = parse_schema(*schema, inner.at("schema"));
     task.input_from = formula(inner.take("from"), inner.at("from"));
   }
   names_.push_back("output");
   if (const Value* output = reader.take("output")) {
     ObjectReader inner(findings_, *output, reader.at("output"));
-    if (const Value* schema = inner.take("schema")) task.output_schema = parse_schema(*schema, inner.at("schema"));
+    if (const Value* schema = inner.take("schema"))
+      task.output_schema = parse_schema(*schema, inner.at("schema"));
     task.output_as = formula(inner.take("as"), inner.at("as"));
   }
   if (const Value* exports = reader.take("export")) {
     ObjectReader inner(findings_, *exports, reader.at("export"));
-    if (const Value* schema = inner.take("schema")) task.export_schema = parse_schema(*schema, inner.at("schema"));
+    if (const Value* schema = inner.take("schema"))
+      task.export_schema = parse_schema(*schema, inner.at("schema"));
     const Value* as = inner.require("as");
     task.export_as = formula(as, inner.at("as"));
     task.export_pointer = inner.at("as");
@@ -84,7 +89,8 @@ void Parser::parse_task_data(ObjectReader& reader, Task& task) {
 }
 
 void Parser::parse_task_flow(ObjectReader& reader, Task& task) {
-  if (const Value* timeout = reader.take("timeout")) task.timeout = parse_timeout(*timeout, reader.at("timeout"));
+  if (const Value* timeout = reader.take("timeout"))
+    task.timeout = parse_timeout(*timeout, reader.at("timeout"));
   if (const Value* retry = reader.take("retry")) task.retry = parse_retry(*retry, reader.at("retry"));
   if (const Value* then = reader.take("then")) task.then = parse_then(*then, reader.at("then"));
   if (auto limit = reader.integer("limit", 1, 1'000'000'000)) task.limit = static_cast<std::uint64_t>(*limit);
@@ -109,7 +115,8 @@ void Parser::parse_act(ObjectReader& reader, Task& task) {
   for (const ActWord& act : kActs) {
     if (!reader.has(act.word) || (act.word == "do" && reader.has("for"))) continue;
     if (found) {
-      reader.report(act.word, "a task does one thing, this one has '" + std::string(found->word) + "' already");
+      reader.report(act.word,
+                    "a task does one thing, this one has '" + std::string(found->word) + "' already");
       reader.take(act.word);
       continue;
     }
@@ -120,8 +127,7 @@ void Parser::parse_act(ObjectReader& reader, Task& task) {
     named = named || reader.has(word);
     reader.unsupported(word);
   }
-  if (!named)
-    reader.report("names no act: one of call, do, fork, for, switch, try, set, raise, wait, run");
+  if (!named) reader.report("names no act: one of call, do, fork, for, switch, try, set, raise, wait, run");
   if (found) (this->*found->parse)(reader, task);
 }
 
@@ -162,7 +168,8 @@ void Parser::resolve_jump(const Block& block, std::size_t at, Then& then, std::u
     then.index = i;
     then.backward = i <= at;
     if (then.backward && limit == 0)
-      report(pointer, "goes back to '" + then.name.substr(0, 80) + "' without a limit: the loop is unbounded");
+      report(pointer,
+             "goes back to '" + then.name.substr(0, 80) + "' without a limit: the loop is unbounded");
     return;
   }
   report(pointer, "no task '" + then.name.substr(0, 80) + "' in this block");
@@ -187,15 +194,17 @@ std::optional<Formula> Parser::condition(const Value* value, const std::string& 
 }
 
 bool Parser::local_name(const std::string& name, const std::string& pointer) {
-  const bool shape = !name.empty() && name.size() <= kMaxNameBytes && !(name[0] >= '0' && name[0] <= '9') &&
-                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-                     });
+  const bool shape =
+      !name.empty() && name.size() <= kMaxNameBytes && !(name[0] >= '0' && name[0] <= '9') &&
+      std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+      });
   if (!shape) {
     report(pointer, "must be a name: letters, digits and '_', not beginning with a digit");
     return false;
   }
-  for (std::string_view taken : {"input", "output", "context", "workflow", "task", "secrets", "ENV", "__loc__"}) {
+  for (std::string_view taken :
+       {"input", "output", "context", "workflow", "task", "secrets", "ENV", "__loc__"}) {
     if (name != taken) continue;
     report(pointer, "'" + name + "' is a variable of the language");
     return false;

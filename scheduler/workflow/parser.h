@@ -86,8 +86,8 @@ class Parser {
   std::map<std::string, SchemaPtr, std::less<>> options_;  // of call kinds
 };
 
-// The keys that an `export.as` gives, when the document shows them: an object, or an expression that begins as
-// an object construction. `known` is false when they cannot be read off.
+// The keys that an `export.as` gives, when the document shows them: an object, or an expression that begins
+// as an object construction. `known` is false when they cannot be read off.
 std::vector<std::string> static_export_keys(const Value& as, bool& known);
 
 // Concurrent branches that export one key without a declared reducer.

@@ -11,7 +11,8 @@ struct NamedType {
   ErrorKind kind;
 };
 
-// Status of the DSL's own types as its specification gives them; ours follow RFC 9110 where it has a fitting one.
+// Status of the DSL's own types as its specification gives them; ours follow RFC 9110 where it has a fitting
+// one.
 constexpr std::array<NamedType, 15> kTypes{{
     {"configuration", "Wrong configuration", 400, ErrorKind::kInvalid},
     {"validation", "Invalid data", 400, ErrorKind::kInvalid},

@@ -11,6 +11,10 @@ void add_finding(Findings& findings, std::string pointer, std::string message, s
     findings.push_back(Finding{"", "invalid", "more findings than are listed"});
 }
 
+std::string error_text(const Error& error) {
+  return error.where.empty() ? error.what : error.what + " (" + error.where + ")";
+}
+
 std::string_view type_name(const Value& value) {
   switch (value.type()) {
     case Value::Type::kNull:
@@ -32,8 +36,7 @@ std::string_view type_name(const Value& value) {
 
 ObjectReader::ObjectReader(Findings& findings, const Value& value, std::string pointer)
     : findings_(findings), value_(value), pointer_(std::move(pointer)) {
-  if (!value_.is_object())
-    report("must be an object, is " + std::string(type_name(value_)));
+  if (!value_.is_object()) report("must be an object, is " + std::string(type_name(value_)));
 }
 
 ObjectReader::~ObjectReader() {
@@ -75,7 +78,8 @@ std::optional<bool> ObjectReader::boolean(std::string_view key) {
   return found->as_bool();
 }
 
-std::optional<std::int64_t> ObjectReader::integer(std::string_view key, std::int64_t least, std::int64_t most) {
+std::optional<std::int64_t> ObjectReader::integer(std::string_view key, std::int64_t least,
+                                                  std::int64_t most) {
   const Value* found = take(key);
   if (!found) return std::nullopt;
   if (!found->is_integer() || found->as_integer() < least || found->as_integer() > most) {
@@ -98,13 +102,16 @@ std::optional<Duration> ObjectReader::duration(std::string_view key, bool requir
 
 void ObjectReader::unsupported(std::string_view key) {
   if (take(key))
-    add_finding(findings_, at(key), "'" + std::string(key) + "' is not executed by this build", "unsupported");
+    add_finding(findings_, at(key), "'" + std::string(key) + "' is not executed by this build",
+                "unsupported");
 }
 
 void ObjectReader::report(std::string_view key, std::string message) {
   add_finding(findings_, at(key), std::move(message));
 }
 
-void ObjectReader::report(std::string message) { add_finding(findings_, pointer_, std::move(message)); }
+void ObjectReader::report(std::string message) {
+  add_finding(findings_, pointer_, std::move(message));
+}
 
 }  // namespace consort::workflow

@@ -51,7 +51,9 @@ std::optional<Reducer> reducer_named(std::string_view name) {
   return std::nullopt;
 }
 
-std::string_view reducer_name(Reducer reducer) { return kNames[static_cast<std::size_t>(reducer)]; }
+std::string_view reducer_name(Reducer reducer) {
+  return kNames[static_cast<std::size_t>(reducer)];
+}
 
 Result<Value> reduce(Reducer reducer, const Value* old, const Value& next) {
   const bool empty = !old || old->is_null();
@@ -81,8 +83,7 @@ Result<Value> apply_exports(const Reducers& reducers, const Value& state, const 
     auto declared = reducers.find(key);
     const Reducer reducer = declared == reducers.end() ? Reducer::kReplace : declared->second;
     Result<Value> reduced = reduce(reducer, next.find(key), value);
-    if (!reduced)
-      return fail(ErrorKind::kInvalid, "state key '" + key + "': " + reduced.error().what);
+    if (!reduced) return fail(ErrorKind::kInvalid, "state key '" + key + "': " + reduced.error().what);
     next = next.with(key, std::move(*reduced));
   }
   return next;

@@ -1,5 +1,5 @@
-// Reducers: how exported keys join the state ($context), and how the exports of concurrent branches become one
-// change. All five are associative, so a branch keeps one combined change instead of a list.
+// Reducers: how exported keys join the state ($context), and how the exports of concurrent branches become
+// one change. All five are associative, so a branch keeps one combined change instead of a list.
 #pragma once
 
 #include <map>

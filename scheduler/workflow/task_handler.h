@@ -21,14 +21,14 @@ namespace consort {
 // What a handler knows of the run it acts in. Valid during run().
 struct TaskContext {
   std::string run_id;
-  std::string task_pointer;     // JSON Pointer of the task in the document
+  std::string task_pointer;  // JSON Pointer of the task in the document
   std::uint32_t attempt = 1;
-  std::uint64_t seed = 0;       // of this task in this run: stable across resume and replay
+  std::uint64_t seed = 0;  // of this task in this run: stable across resume and replay
   SteadyTime deadline = kNoDeadline;
   std::stop_token stop;
-  const Value* agents = nullptr;  // use.agents of the document (null when none)
-  std::function<void(Value event)> emit;            // a run event (token, value); may be empty
-  std::function<void(StoreWrite)> write;            // joins the task's commit
+  const Value* agents = nullptr;          // use.agents of the document (null when none)
+  std::function<void(Value event)> emit;  // a run event (token, value); may be empty
+  std::function<void(StoreWrite)> write;  // joins the task's commit
 };
 
 struct TaskOutcome {
@@ -39,7 +39,7 @@ struct TaskOutcome {
 class TaskHandler {
  public:
   virtual ~TaskHandler() = default;
-  virtual std::string_view kind() const = 0;     // "generate"
+  virtual std::string_view kind() const = 0;        // "generate"
   virtual const Value& options_schema() const = 0;  // JSON Schema of `with`, shown in the document's schema
   // `with` has been evaluated and validated against options_schema().
   virtual boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) = 0;
