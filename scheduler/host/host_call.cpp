@@ -49,7 +49,10 @@ void HostCall::flush_locked() {
   Message m = message(MessageType::kChunk);
   m.sequence = sequence_;
   m.body = to_wire(held_);
-  if (!send_(std::move(m))) return;  // kept: it goes with the next text, or with the answer
+  if (Status sent = send_(std::move(m)); !sent) {  // kept: it goes with the next text, or with the answer
+    if (sent.error().kind == ErrorKind::kNotFound) cancel();  // nobody is there to read it
+    return;
+  }
   ++sequence_;
   --credits_;
   held_ = {};

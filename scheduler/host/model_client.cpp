@@ -17,8 +17,9 @@
 namespace consort {
 namespace {
 
-constexpr std::uint32_t kChunkWindow = 64;  // chunks that may be on their way
-constexpr std::uint32_t kCreditStep = 32;   // granted again together
+constexpr std::uint32_t kChunkWindow = 64;              // chunks that may be on their way
+constexpr std::uint32_t kCreditStep = 32;               // granted again together
+constexpr std::chrono::milliseconds kProbeEvery{1000};  // while waiting: is the host still on the bus?
 
 std::string random_address() {
   std::random_device device;
@@ -58,7 +59,21 @@ struct ModelClient::Impl : std::enable_shared_from_this<ModelClient::Impl> {
   PendingPtr open(std::string to, ChunkSink sink);
   void close(const PendingPtr& call);
   void give_up(const PendingPtr& call, Error error);
+  bool host_there(const PendingPtr& call);
 };
+
+namespace {
+
+Message credit_for(const PendingCall& call, std::uint32_t credits) {
+  Message m;
+  m.type = MessageType::kCredit;
+  m.to = call.to;
+  m.correlation = call.id;
+  m.credits = credits;
+  return m;
+}
+
+}  // namespace
 
 // ---- receiving thread -----------------------------------------------------------------------------------
 
@@ -107,12 +122,7 @@ void ModelClient::Impl::take_chunk(const PendingPtr& call, Message m) {
     if (call->owed >= kCreditStep) grant = std::exchange(call->owed, 0);
   }
   if (grant == 0) return;
-  Message credit;
-  credit.type = MessageType::kCredit;
-  credit.to = call->to;
-  credit.correlation = call->id;
-  credit.credits = grant;
-  (void)endpoint->send(std::move(credit));
+  (void)endpoint->send(credit_for(*call, grant));
 }
 
 // ---- the caller's side ----------------------------------------------------------------------------------
@@ -149,7 +159,36 @@ void ModelClient::Impl::give_up(const PendingPtr& call, Error error) {
   if (!closed) (void)endpoint->send(std::move(cancel));
 }
 
+// Asks the bus, not the host: a credit of nothing to an address that nobody holds is an error.
+bool ModelClient::Impl::host_there(const PendingPtr& call) {
+  std::lock_guard lock(mutex);
+  if (closed) return true;
+  const Status sent = endpoint->send(credit_for(*call, 0));
+  return sent || sent.error().kind != ErrorKind::kNotFound;
+}
+
 namespace {
+
+using TimerPtr = std::shared_ptr<boost::asio::steady_timer>;
+
+// Ends a call whose host has left the bus. Rearms itself until its timer is cancelled.
+template <typename Impl>
+struct Probe {
+  std::weak_ptr<Impl> impl;
+  PendingPtr call;
+  TimerPtr timer;
+  void arm() const {
+    timer->expires_after(kProbeEvery);
+    timer->async_wait(*this);
+  }
+  void operator()(const boost::system::error_code& stopped) const {
+    const auto self = impl.lock();
+    if (stopped || !self || call->shot->is_set()) return;
+    if (self->host_there(call)) return arm();
+    self->give_up(
+        call, {ErrorKind::kUnavailable, "the model's host has left the bus", call->to, "try again later"});
+  }
+};
 
 template <typename Impl>
 struct GiveUp {  // a named functor: it lives in a coroutine frame
@@ -196,9 +235,12 @@ boost::asio::awaitable<Result<ModelClient::Reply>> ModelClient::call(std::string
   const std::stop_callback on_stop(
       context.stop,
       GiveUp<Impl>{impl, call, {ErrorKind::kCancelled, "the request was cancelled", call->to, {}}});
+  const auto probe = std::make_shared<boost::asio::steady_timer>(timer.get_executor());
+  Probe<Impl>{impl, call, probe}.arm();
   auto answered = detail::ReplyShot::wait(call->shot);
   const std::shared_ptr<Result<Reply>> reply = co_await std::move(answered);
   timer.cancel();
+  probe->cancel();
   impl->close(call);
   co_return std::move(*reply);
 }
