@@ -10,7 +10,7 @@ namespace consort {
 namespace {
 
 // Rows of a tile in prefill: 48 rows x 64 (head_dim) x 2 x 4 bytes plus one unpacked block stay inside L1.
-constexpr std::size_t kTileRows = 48;
+constexpr std::size_t kTileRows = 96;
 // Multiply-adds below which attention stays on the caller's thread: about 5 us, twice a wake-up.
 constexpr double kSerialWork = 1e5;
 

@@ -19,12 +19,16 @@ CONSORT_LANE_FN Lanes load_any(const std::uint16_t* p) {
   return load_half(p);
 }
 
+struct KeyRange {
+  std::size_t low, high;  // keys of the block that a row sees; low >= high: none
+};
+
 // The state of the rows of a tile between blocks.
 struct TileState {
   float* q;       // [rows][head_dim], scaled
   float* values;  // [rows][head_dim], sum of weight * value so far
   float* sums;    // [rows][16], sum of weights so far, by lane
-  float* maxima;  // [rows * 16], entry r * 16: largest score so far
+  float* maxima;  // [rows], largest score so far
   std::size_t dim;
 };
 
@@ -52,39 +56,50 @@ CONSORT_LANE_FN void block_scores(const float* q, const Element* keys, std::size
   }
 }
 
-// Turns a row's scores into weights relative to the new maximum and rescales what was summed before. Keys
-// outside [low, high) of the block weigh exactly 0.
-CONSORT_LANE_FN void online_softmax(float* scores, std::size_t low, std::size_t high, std::size_t row,
-                                    const TileState& state) {
-  const bool edge = low > 0 || high < kBlock;
-  if (edge) {
-    for (std::size_t j = 0; j < low; ++j) scores[j] = -__builtin_inff();
-    for (std::size_t j = high; j < kBlock; ++j) scores[j] = -__builtin_inff();
+// Scores outside [low, high) of the block become `fill`.
+CONSORT_LANE_FN void fill_outside(float* scores, std::size_t low, std::size_t high, float fill) {
+  for (std::size_t j = 0; j < low; ++j) scores[j] = fill;
+  for (std::size_t j = high; j < kBlock; ++j) scores[j] = fill;
+}
+
+// The rows' new maxima over everything seen; what was summed before is rescaled to them. One exponential for
+// all rows: where the maximum stays, the factor would be exactly 1 and is not applied.
+template <std::size_t R>
+CONSORT_LANE_FN void raise_maxima(const float (*scores)[kBlock], const KeyRange* range, std::size_t row,
+                                  const TileState& state) {
+  float factors[kLanes];
+  float* maxima = state.maxima + row;
+  bool raised[R], any = false;
+  store(factors, zero());
+  for (std::size_t r = 0; r < R; ++r) {
+    raised[r] = false;
+    if (range[r].low >= range[r].high) continue;
+    const float largest = max_of(max(load(scores[r]), load(scores[r] + kLanes)));
+    if (!(largest > maxima[r])) continue;
+    factors[r] = maxima[r] - largest;
+    maxima[r] = largest;
+    raised[r] = any = true;
   }
-  const Lanes s0 = load(scores), s1 = load(scores + kLanes);
-  float& largest = state.maxima[row * kLanes];
-  const float block_largest = max_of(max(s0, s1));
-  Lanes sum = load(state.sums + row * kLanes);
-  if (block_largest > largest) {
-    const Lanes factor = exp(set1(largest - block_largest));
-    largest = block_largest;
-    sum = mul(sum, factor);
-    float* values = state.values + row * state.dim;
+  if (!any) return;
+  store(factors, exp(load(factors)));
+  for (std::size_t r = 0; r < R; ++r) {
+    if (!raised[r]) continue;
+    const Lanes factor = set1(factors[r]);
+    float *sums = state.sums + (row + r) * kLanes, *values = state.values + (row + r) * state.dim;
+    store(sums, mul(load(sums), factor));
     for (std::size_t d = 0; d < state.dim; d += kLanes) store(values + d, mul(load(values + d), factor));
   }
-  const Lanes top = set1(largest);
-  Lanes w0 = exp(sub(s0, top)), w1 = exp(sub(s1, top));
-  if (edge) {
-    store(scores, w0);
-    store(scores + kLanes, w1);
-    for (std::size_t j = 0; j < low; ++j) scores[j] = 0;
-    for (std::size_t j = high; j < kBlock; ++j) scores[j] = 0;
-    w0 = load(scores);
-    w1 = load(scores + kLanes);
-  }
-  store(scores, w0);
-  store(scores + kLanes, w1);
-  store(state.sums + row * kLanes, add(sum, add(w0, w1)));
+}
+
+// Turns scores into weights relative to the row's maximum and adds them up. Keys that the row does not see
+// weigh exactly 0.
+CONSORT_LANE_FN void weigh(float* scores, const KeyRange& range, std::size_t row, const TileState& state) {
+  const Lanes top = set1(state.maxima[row]);
+  store(scores, exp(sub(load(scores), top)));
+  store(scores + kLanes, exp(sub(load(scores + kLanes), top)));
+  if (range.low > 0 || range.high < kBlock) fill_outside(scores, range.low, range.high, 0.0f);
+  float* sums = state.sums + row * kLanes;
+  store(sums, add(load(sums), add(load(scores), load(scores + kLanes))));
 }
 
 // values[r] += sum over keys j in [low, high) of weight * value j, in order of j.
@@ -105,10 +120,6 @@ CONSORT_LANE_FN void block_values(const float (*weights)[kBlock], const Element*
   for (std::size_t r = 0; r < R; ++r)
     for (std::size_t x = 0; x < V; ++x) store(values + r * dim + x * kLanes, acc[r][x]);
 }
-
-struct KeyRange {
-  std::size_t low, high;  // keys of the block that a row sees; low >= high: none
-};
 
 CONSORT_LANE_FN KeyRange visible(const AttentionTile& tile, std::size_t row, std::int64_t first_key) {
   const std::int64_t position = tile.start + static_cast<std::int64_t>(row / tile.group);
@@ -135,11 +146,15 @@ inline void attend_rows(const AttentionTile& tile, const TileState& state, std::
   }
   if (all.low >= all.high) return;
   block_scores<R>(state.q + row * state.dim, keys, state.dim, scores);
+  for (std::size_t r = 0; r < R; ++r)
+    if (range[r].low > 0 || range[r].high < kBlock)
+      fill_outside(scores[r], range[r].low, range[r].high, -__builtin_inff());
+  raise_maxima<R>(scores, range, row, state);
   for (std::size_t r = 0; r < R; ++r) {
     if (range[r].low < range[r].high)
-      online_softmax(scores[r], range[r].low, range[r].high, row + r, state);
+      weigh(scores[r], range[r], row + r, state);
     else
-      for (std::size_t j = 0; j < kBlock; ++j) scores[r][j] = 0;
+      fill_outside(scores[r], 0, 0, 0.0f);
   }
   float* sums = state.values + row * state.dim;
   std::size_t d = 0;
@@ -179,7 +194,7 @@ CONSORT_LANE_FN void start_tile(const AttentionTile& tile, const TileState& stat
       store(state.values + r * state.dim + d, zero());
     }
     store(state.sums + r * kLanes, zero());
-    state.maxima[r * kLanes] = -__builtin_inff();
+    state.maxima[r] = -__builtin_inff();
   }
 }
 
