@@ -57,7 +57,7 @@ bool grouped(Evaluation& e, const Node& node, const Value& in, const Value& keys
 // The first of the least, the last of the greatest (as jq does); null when there is none.
 bool extreme(Evaluation& e, const Node& node, const Value& in, const Value& keys, bool least, Value& out) {
   if (!in.is_array())
-    return e.raise(node, "Cannot index " + std::string(type_name(in.type())) + " with number");
+    return e.raise(node, describe(in) + " and " + describe(in) + " cannot be iterated over");
   if (!e.charge_walk(node, keys)) return false;
   const auto& items = in.as_array();
   const auto& by = keys.as_array();

@@ -115,7 +115,7 @@ bool tostring(Evaluation& e, const Node& node, const Value& in, const Value* a, 
 }
 
 bool fromjson(Evaluation& e, const Node& node, const Value& in, const Value*, Value& out) {
-  if (!in.is_string()) return e.raise(node, describe(in) + " cannot be parsed as JSON");
+  if (!in.is_string()) return e.raise(node, describe(in) + " only strings can be parsed");
   if (!e.charge(node, in.size() / 16) || !e.charge_bytes(node, 4 * in.size())) return false;
   auto parsed = parse_json(in.as_string());
   if (!parsed) return e.raise(node, parsed.error().what + " at " + parsed.error().where);

@@ -252,7 +252,7 @@ bool index_value(Evaluation& evaluation, const Node& node, const Value& target, 
     out = array_indices(target.as_array(), key.as_array());
     return evaluation.admit(node, out);
   }
-  if (target.is_null() && !key.is_bool()) {
+  if (target.is_null() && (key.is_string() || key.is_number() || key.is_object())) {
     out = Value();
     return true;
   }

@@ -188,7 +188,7 @@ const Node* Parser::unary() {
   if (!is("-")) return postfix();
   if (!advance()) return nullptr;
   if (++nesting_ > kMaxNesting) return refuse("the expression is nested too deeply", position);
-  const Node* operand = unary();
+  const Node* operand = product();  // as jq: -1 * x is -(1 * x), -1 + x is (-1) + x
   --nesting_;
   if (!operand) return nullptr;
   if (operand->op == Op::kLiteral && operand->literal.is_integer() && operand->literal.as_integer() != 0) {
