@@ -1,0 +1,151 @@
+// Loading sentence encoders from small synthetic folders: what fits runs, what does not is refused.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <random>
+
+#include "models/arch/registry.h"
+#include "models/formats/testing/synthetic_files.h"
+
+namespace consort {
+namespace {
+
+using testing::TemporaryFolder;
+
+constexpr int kWidth = 32, kHeads = 2, kHidden = 40, kVocab = 50, kPositions = 24;
+
+struct SmallBert {
+  std::map<std::string, std::string> config = {
+      {"model_type", "\"bert\""}, {"hidden_size", "32"},       {"num_attention_heads", "2"},
+      {"num_hidden_layers", "1"}, {"intermediate_size", "40"}, {"vocab_size", "50"},
+      {"hidden_act", "\"gelu\""}, {"layer_norm_eps", "1e-12"}, {"max_position_embeddings", "24"}};
+  std::map<std::string, std::vector<int>> tensors;
+
+  SmallBert() {
+    const std::string e = "embeddings.", l = "encoder.layer.0.";
+    tensors[e + "word_embeddings.weight"] = {kVocab, kWidth};
+    tensors[e + "position_embeddings.weight"] = {kPositions, kWidth};
+    tensors[e + "token_type_embeddings.weight"] = {2, kWidth};
+    norm(e + "LayerNorm");
+    for (const char* name : {"query", "key", "value"}) affine(l + "attention.self." + name, kWidth, kWidth);
+    affine(l + "attention.output.dense", kWidth, kWidth);
+    norm(l + "attention.output.LayerNorm");
+    affine(l + "intermediate.dense", kHidden, kWidth);
+    affine(l + "output.dense", kWidth, kHidden);
+    norm(l + "output.LayerNorm");
+  }
+  void affine(const std::string& name, int rows, int cols) {
+    tensors[name + ".weight"] = {rows, cols};
+    tensors[name + ".bias"] = {rows};
+  }
+  void norm(const std::string& name) {
+    tensors[name + ".weight"] = {kWidth};
+    tensors[name + ".bias"] = {kWidth};
+  }
+  std::string config_json() const {
+    std::string text;
+    for (const auto& [key, value] : config) text += (text.empty() ? "{\"" : ",\"") + key + "\":" + value;
+    return text + "}";
+  }
+  std::string weights() const {
+    std::mt19937 random(11);
+    std::normal_distribution<float> normal(0.0f, 0.3f);
+    std::string header, data;
+    for (const auto& [name, shape] : tensors) {
+      const std::size_t begin = data.size();
+      const int n = shape.size() == 2 ? shape[0] * shape[1] : shape[0];
+      for (int i = 0; i < n; ++i) testing::append(data, normal(random));
+      const std::string dims =
+          std::to_string(shape[0]) + (shape.size() == 2 ? "," + std::to_string(shape[1]) : "");
+      header += (header.empty() ? "{\"" : ",\"") + name + R"(":{"dtype":"F32","shape":[)" + dims +
+                R"(],"data_offsets":[)" + std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
+    }
+    return testing::safetensors_bytes(header + "}", data);
+  }
+};
+
+class BertLoad : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<Encoder>> load(const SmallBert& bert, const std::string& settings = {},
+                                        const std::string& pooling = {}) {
+    folder_ = std::make_unique<TemporaryFolder>();
+    folder_->file("config.json", bert.config_json());
+    folder_->file("model.safetensors", bert.weights());
+    if (!settings.empty()) folder_->file("sentence_bert_config.json", settings);
+    std::filesystem::create_directory(folder_->path() + "/1_Pooling");
+    if (!pooling.empty()) folder_->file("1_Pooling/config.json", pooling);
+    CONSORT_TRY(source, open_weights(folder_->path()));
+    LoadContext context{exec_, *pool_, "small"};
+    return find_architecture("bert")->load_encoder(std::shared_ptr<const WeightSource>(std::move(source)),
+                                                   context);
+  }
+
+  std::unique_ptr<TemporaryFolder> folder_;
+  std::unique_ptr<DevicePool> pool_ = DevicePool::create_cpu(std::size_t{1} << 30).value();
+  ThreadPool threads_{2};
+  ScratchArena scratch_{*pool_, Owner{"activations", "test"}};
+  Exec exec_{threads_, scratch_};
+};
+
+TEST_F(BertLoad, ASmallEncoderRuns) {
+  auto encoder = load(SmallBert(), R"({"max_seq_length": 9})", R"({"pooling_mode_mean_tokens": true})");
+  ASSERT_TRUE(encoder) << encoder.error().line();
+  EXPECT_EQ((*encoder)->info().max_tokens, 9);
+  EXPECT_EQ((*encoder)->info().dimension, kWidth);
+  EXPECT_EQ((*encoder)->info().flop_per_token, 2.0 * (4 * kWidth * kWidth + 2 * kWidth * kHidden));
+  const std::int32_t a[] = {1, 2, 3}, b[] = {49};
+  const std::span<const std::int32_t> texts[] = {a, b};
+  std::vector<float> out(2 * kWidth);
+  ASSERT_TRUE((*encoder)->embed(exec_, texts, make_view(out.data(), DType::kF32, {2, kWidth})));
+  for (int t = 0; t < 2; ++t) {
+    double length = 0;
+    for (int i = 0; i < kWidth; ++i) length += std::pow(out[static_cast<std::size_t>(t * kWidth + i)], 2);
+    EXPECT_NEAR(length, 1.0, 1e-5);
+  }
+  const std::vector<std::int32_t> ten(10, 1);
+  const std::span<const std::int32_t> long_text[] = {ten};
+  EXPECT_FALSE((*encoder)->embed(exec_, long_text, make_view(out.data(), DType::kF32, {1, kWidth})));
+}
+
+TEST_F(BertLoad, WhatIsNotKnownIsRefused) {
+  SmallBert tanh_gelu;
+  tanh_gelu.config["hidden_act"] = "\"gelu_new\"";
+  const auto activation = load(tanh_gelu);
+  ASSERT_FALSE(activation);
+  EXPECT_EQ(activation.error().kind, ErrorKind::kUnsupported);
+  EXPECT_NE(activation.error().line().find("gelu_new"), std::string::npos);
+  const auto pooling = load(SmallBert(), {}, R"({"pooling_mode_cls_token": true})");
+  ASSERT_FALSE(pooling);
+  EXPECT_NE(pooling.error().line().find("cls_token"), std::string::npos);
+  for (const char* settings : {"[]", "{", R"({"max_seq_length": -1})", R"({"max_seq_length": "x"})"}) {
+    const auto bad = load(SmallBert(), settings);
+    ASSERT_FALSE(bad) << settings;
+    EXPECT_EQ(bad.error().kind, ErrorKind::kCorrupt);
+  }
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>{{"num_attention_heads", "3"},
+                                          {"hidden_size", "64"},
+                                          {"num_hidden_layers", "2"},
+                                          {"vocab_size", "51"},
+                                          {"max_position_embeddings", "1000000000"}}) {
+    SmallBert wrong;
+    wrong.config[key] = value;
+    EXPECT_FALSE(load(wrong)) << key;
+  }
+}
+
+TEST_F(BertLoad, EveryMissingTensorIsNamed) {
+  const SmallBert whole;
+  for (const auto& [name, shape] : whole.tensors) {
+    SmallBert part = whole;
+    part.tensors.erase(name);
+    const auto loaded = load(part);
+    ASSERT_FALSE(loaded) << name;
+    EXPECT_EQ(loaded.error().kind, ErrorKind::kNotFound);
+    EXPECT_NE(loaded.error().line().find(name), std::string::npos) << loaded.error().line();
+  }
+}
+
+}  // namespace
+}  // namespace consort
