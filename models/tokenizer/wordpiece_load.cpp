@@ -184,7 +184,7 @@ Result<MappedFile> open_checked(const std::string& path) {
   CONSORT_TRY(file, MappedFile::open(path));
   if (file.size() > kMaxFileBytes)
     return fail(ErrorKind::kCorrupt, "a vocabulary file of " + std::to_string(file.size()) + " bytes", path);
-  return std::move(file);
+  return file;
 }
 
 std::string_view view_of(const MappedFile& file) {

@@ -5,6 +5,17 @@
 
 namespace consort {
 
+void add_embed(CLI::App& app, CliContext& c);
+void add_generate(CLI::App& app, CliContext& c);
+void add_logits(CLI::App& app, CliContext& c);
+void add_memory(CLI::App& app, CliContext& c);
+void add_models(CLI::App& app, CliContext& c);
+void add_render(CLI::App& app, CliContext& c);
+void add_run(CLI::App& app, CliContext& c);
+void add_runs(CLI::App& app, CliContext& c);
+void add_score(CLI::App& app, CliContext& c);
+void add_tokenize(CLI::App& app, CliContext& c);
 void add_version(CLI::App& app, CliContext& c);
+void add_workflow(CLI::App& app, CliContext& c);
 
 }  // namespace consort
