@@ -26,7 +26,8 @@ ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 ChatTemplate::~ChatTemplate() = default;
 
-Result<ChatTemplate> ChatTemplate::parse(std::string_view source, std::string bos_text, std::string eos_text) {
+Result<ChatTemplate> ChatTemplate::parse(std::string_view source, std::string bos_text,
+                                         std::string eos_text) {
   if (source.size() > kMaxTemplateBytes)
     return fail(ErrorKind::kInvalid, "the chat template is longer than 1 MiB", "chat template");
   try {
@@ -36,8 +37,10 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source, std::string bo
     program->eos = std::move(eos_text);
     return ChatTemplate(std::move(program));
   } catch (const jinja::ParseError& e) {
-    return fail(e.unsupported ? ErrorKind::kUnsupported : ErrorKind::kInvalid, e.what(), place(e.line, e.column),
-                e.unsupported ? "use raw prompts or `template: plain` with this model" : "the model's file is damaged");
+    return fail(e.unsupported ? ErrorKind::kUnsupported : ErrorKind::kInvalid, e.what(),
+                place(e.line, e.column),
+                e.unsupported ? "use raw prompts or `template: plain` with this model"
+                              : "the model's file is damaged");
   } catch (const std::exception& e) {
     return fail(ErrorKind::kInvalid, e.what(), "chat template");
   }
@@ -49,7 +52,8 @@ Result<jinja::Text> render_marked(const jinja::Body& body, const std::string& bo
                                   const std::vector<ChatMessage>& messages, bool add_generation_prompt) {
   jinja::List list;
   for (const ChatMessage& m : messages)
-    list.push_back(jinja::make_dict({{"role", jinja::Text(m.role, true)}, {"content", jinja::Text(m.content, true)}}));
+    list.push_back(
+        jinja::make_dict({{"role", jinja::Text(m.role, true)}, {"content", jinja::Text(m.content, true)}}));
   jinja::Dict globals{{"messages", jinja::make_list(std::move(list))},
                       {"add_generation_prompt", add_generation_prompt},
                       {"bos_token", jinja::Text(bos)},
@@ -65,15 +69,21 @@ Result<jinja::Text> render_marked(const jinja::Body& body, const std::string& bo
 
 }  // namespace
 
-Result<std::string> ChatTemplate::render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const {
-  CONSORT_TRY(text, render_marked(program_->body, program_->bos, program_->eos, messages, add_generation_prompt));
+Result<std::string> ChatTemplate::render(const std::vector<ChatMessage>& messages,
+                                         bool add_generation_prompt) const {
+  CONSORT_TRY(text,
+              render_marked(program_->body, program_->bos, program_->eos, messages, add_generation_prompt));
   return std::move(text.text);
 }
 
-Result<std::vector<TokenId>> ChatTemplate::encode(const Tokenizer& tokenizer, const std::vector<ChatMessage>& messages,
-                                                  bool add_generation_prompt, bool parse_special_in_content) const {
-  CONSORT_TRY(text, render_marked(program_->body, program_->bos, program_->eos, messages, add_generation_prompt));
-  if (parse_special_in_content) return tokenizer.encode(text.text, {.add_special = false, .parse_special = true});
+Result<std::vector<TokenId>> ChatTemplate::encode(const Tokenizer& tokenizer,
+                                                  const std::vector<ChatMessage>& messages,
+                                                  bool add_generation_prompt,
+                                                  bool parse_special_in_content) const {
+  CONSORT_TRY(text,
+              render_marked(program_->body, program_->bos, program_->eos, messages, add_generation_prompt));
+  if (parse_special_in_content)
+    return tokenizer.encode(text.text, {.add_special = false, .parse_special = true});
   std::vector<ByteRange> literal;
   for (std::size_t at = text.mask.find('\1'); at != std::string::npos;) {
     const std::size_t end = std::min(text.mask.find('\0', at), text.mask.size());

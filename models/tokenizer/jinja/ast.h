@@ -20,24 +20,39 @@ struct Argument {
 };
 
 enum class ExprKind {
-  kLiteral, kName, kList, kDict, kAttribute, kIndex, kSlice, kCall, kMethod, kFilter, kTest, kNot, kNegate,
-  kBinary, kAnd, kOr, kConditional,
+  kLiteral,
+  kName,
+  kList,
+  kDict,
+  kAttribute,
+  kIndex,
+  kSlice,
+  kCall,
+  kMethod,
+  kFilter,
+  kTest,
+  kNot,
+  kNegate,
+  kBinary,
+  kAnd,
+  kOr,
+  kConditional,
 };
 
-// Which fields are used depends on the kind; `name` is a variable, attribute, function, method, filter, test or
-// operator.
+// Which fields are used depends on the kind; `name` is a variable, attribute, function, method, filter, test
+// or operator.
 struct Expr {
   ExprKind kind = ExprKind::kLiteral;
   int line = 0;
   std::string name;
   Value literal;
-  ExprPtr object;                       // attribute, index, slice, method, filter, test, unary; left of binary
-  ExprPtr right;                        // index, binary; else part of a conditional
-  ExprPtr condition;                    // conditional
-  std::vector<ExprPtr> items;           // list; slice: start, stop, step (may be null)
+  ExprPtr object;              // attribute, index, slice, method, filter, test, unary; left of binary
+  ExprPtr right;               // index, binary; else part of a conditional
+  ExprPtr condition;           // conditional
+  std::vector<ExprPtr> items;  // list; slice: start, stop, step (may be null)
   std::vector<std::pair<ExprPtr, ExprPtr>> members;  // dict
-  std::vector<Argument> arguments;      // call, method, filter, test
-  bool negated = false;                 // `is not`
+  std::vector<Argument> arguments;                   // call, method, filter, test
+  bool negated = false;                              // `is not`
 };
 
 enum class NodeKind { kText, kOutput, kIf, kFor, kSet, kSetBlock, kMacro, kBreak, kContinue, kBlock };
@@ -48,11 +63,11 @@ using Body = std::vector<Node>;
 struct Node {
   NodeKind kind = NodeKind::kText;
   int line = 0;
-  std::string text;                  // text; name of a macro; variable of a set
-  std::string attribute;             // set of a namespace's attribute
-  std::vector<std::string> targets;  // for; macro parameters; set with several targets
-  ExprPtr expr;                      // output, for's list, set's value
-  ExprPtr filter;                    // for ... if
+  std::string text;                                // text; name of a macro; variable of a set
+  std::string attribute;                           // set of a namespace's attribute
+  std::vector<std::string> targets;                // for; macro parameters; set with several targets
+  ExprPtr expr;                                    // output, for's list, set's value
+  ExprPtr filter;                                  // for ... if
   std::vector<std::pair<ExprPtr, Body>> branches;  // if, elif (else: null condition)
   std::vector<ExprPtr> defaults;                   // macro: one a parameter, may be null
   Body body, otherwise;

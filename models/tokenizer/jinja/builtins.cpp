@@ -21,7 +21,8 @@ const Value* argument(const Arguments& arguments, std::size_t position, std::str
 
 Text text_argument(const Arguments& arguments, std::size_t position, std::string_view name) {
   const Value* v = argument(arguments, position, name);
-  if (v == nullptr || !v->as<Text>()) throw RenderError("a text is expected as argument " + std::to_string(position + 1));
+  if (v == nullptr || !v->as<Text>())
+    throw RenderError("a text is expected as argument " + std::to_string(position + 1));
   return *v->as<Text>();
 }
 
@@ -156,13 +157,15 @@ Value mapped_items(const Value& object, const Arguments& arguments) {
 Value unique(const Value& object) {
   List out;
   for (const Value& item : items_of(object))
-    if (std::none_of(out.begin(), out.end(), [&](const Value& v) { return equal(v, item); })) out.push_back(item);
+    if (std::none_of(out.begin(), out.end(), [&](const Value& v) { return equal(v, item); }))
+      out.push_back(item);
   return make_list(std::move(out));
 }
 
 Value to_integer(const Value& v) {
   if (const auto* d = v.as<double>()) return static_cast<std::int64_t>(std::clamp(*d, -9e18, 9e18));
-  if (const auto* t = v.as<Text>()) return static_cast<std::int64_t>(std::strtoll(t->text.c_str(), nullptr, 10));
+  if (const auto* t = v.as<Text>())
+    return static_cast<std::int64_t>(std::strtoll(t->text.c_str(), nullptr, 10));
   if (const auto* b = v.as<bool>()) return std::int64_t{*b};
   return v.as<std::int64_t>() ? v : Value(std::int64_t{0});
 }
@@ -183,7 +186,8 @@ Value sorted(const Value& v) {
 Text indented(const Text& text, const Arguments& arguments) {
   const Value* width = argument(arguments, 0, "width");
   const Value* first = argument(arguments, 1, "first");
-  const std::int64_t n = width && width->as<std::int64_t>() ? std::clamp<std::int64_t>(*width->as<std::int64_t>(), 0, 64) : 4;
+  const std::int64_t n =
+      width && width->as<std::int64_t>() ? std::clamp<std::int64_t>(*width->as<std::int64_t>(), 0, 64) : 4;
   const Text pad(std::string(static_cast<std::size_t>(n), ' '));
   Text out;
   if (first && truthy(*first)) out.append(pad);
@@ -197,7 +201,8 @@ Text indented(const Text& text, const Arguments& arguments) {
 using Filter = Value (*)(const Value&, const Arguments&);
 Value json_filter(const Value& v, const Arguments& a) {
   const Value* indent = argument(a, 99, "indent");
-  return text_value(to_json(v, indent && indent->as<std::int64_t>() ? static_cast<int>(*indent->as<std::int64_t>()) : -1));
+  return text_value(
+      to_json(v, indent && indent->as<std::int64_t>() ? static_cast<int>(*indent->as<std::int64_t>()) : -1));
 }
 Value default_filter(const Value& v, const Arguments& a) {
   const Value* other = argument(a, 0, "default_value");
@@ -228,18 +233,26 @@ const std::map<std::string, Filter, std::less<>>& filters() {
       {"tojson", json_filter},
       {"first", [](V v, A) -> Value { return edge(v, true); }},
       {"last", [](V v, A) -> Value { return edge(v, false); }},
-      {"replace", [](V v, A a) -> Value { return replaced(to_text(v), text_argument(a, 0, "old"), text_argument(a, 1, "new")); }},
+      {"replace",
+       [](V v, A a) -> Value {
+         return replaced(to_text(v), text_argument(a, 0, "old"), text_argument(a, 1, "new"));
+       }},
       {"string", [](V v, A) -> Value { return to_text(v); }},
       {"list", [](V v, A) -> Value { return make_list(items_of(v)); }},
       {"items", [](V v, A) -> Value { return pairs(v); }},
-      {"dictsort", [](V v, A) -> Value {
+      {"dictsort",
+       [](V v, A) -> Value {
          List out = *pairs(v).list();
-         std::stable_sort(out.begin(), out.end(), [](V a, V b) { return compare(a.list()->front(), b.list()->front()) < 0; });
+         std::stable_sort(out.begin(), out.end(),
+                          [](V a, V b) { return compare(a.list()->front(), b.list()->front()) < 0; });
          return make_list(std::move(out));
        }},
       {"int", [](V v, A) -> Value { return to_integer(v); }},
       {"float", [](V v, A) -> Value { return std::strtod(to_text(v).text.c_str(), nullptr); }},
-      {"abs", [](V v, A) -> Value { return compare(v, std::int64_t{0}) < 0 ? apply_binary("-", std::int64_t{0}, v) : v; }},
+      {"abs",
+       [](V v, A) -> Value {
+         return compare(v, std::int64_t{0}) < 0 ? apply_binary("-", std::int64_t{0}, v) : v;
+       }},
       {"reverse", [](V v, A) -> Value { return reversed(v); }},
       {"sort", [](V v, A) -> Value { return sorted(v); }},
       {"unique", [](V v, A) -> Value { return unique(v); }},
@@ -307,22 +320,33 @@ const std::map<std::string, Method, std::less<>>& methods() {
       {"lower", [](V v, A) -> Value { return mapped(to_text(v), std::tolower); }},
       {"title", [](V v, A) -> Value { return capitalised(to_text(v), true); }},
       {"capitalize", [](V v, A) -> Value { return capitalised(to_text(v), false); }},
-      {"startswith", [](V v, A a) -> Value { return to_text(v).text.starts_with(text_argument(a, 0, "prefix").text); }},
-      {"endswith", [](V v, A a) -> Value { return to_text(v).text.ends_with(text_argument(a, 0, "suffix").text); }},
-      {"replace", [](V v, A a) -> Value { return replaced(to_text(v), text_argument(a, 0, "old"), text_argument(a, 1, "new")); }},
-      {"find", [](V v, A a) -> Value {
+      {"startswith",
+       [](V v, A a) -> Value { return to_text(v).text.starts_with(text_argument(a, 0, "prefix").text); }},
+      {"endswith",
+       [](V v, A a) -> Value { return to_text(v).text.ends_with(text_argument(a, 0, "suffix").text); }},
+      {"replace",
+       [](V v, A a) -> Value {
+         return replaced(to_text(v), text_argument(a, 0, "old"), text_argument(a, 1, "new"));
+       }},
+      {"find",
+       [](V v, A a) -> Value {
          const auto at = to_text(v).text.find(text_argument(a, 0, "sub").text);
          return at == std::string::npos ? std::int64_t{-1} : static_cast<std::int64_t>(at);
        }},
-      {"join", [](V v, A a) -> Value { return joined(a.empty() ? Value(Undefined{"join"}) : a.front().second, {{"", v}}); }},
+      {"join",
+       [](V v, A a) -> Value {
+         return joined(a.empty() ? Value(Undefined{"join"}) : a.front().second, {{"", v}});
+       }},
       {"items", [](V v, A) -> Value { return pairs(v); }},
       {"keys", [](V v, A) -> Value { return make_list(items_of(v)); }},
-      {"values", [](V v, A) -> Value {
+      {"values",
+       [](V v, A) -> Value {
          List out;
          for (const Value& pair : *pairs(v).list()) out.push_back((*pair.list())[1]);
          return make_list(std::move(out));
        }},
-      {"get", [](V v, A a) -> Value {
+      {"get",
+       [](V v, A a) -> Value {
          Value found = v.dict() ? attribute_of(v, text_argument(a, 0, "key").text) : Value(Undefined{"get"});
          if (!found.undefined()) return found;
          return a.size() > 1 ? a[1].second : Value(None{});
@@ -350,9 +374,15 @@ Value range(const Arguments& arguments) {
 
 }  // namespace
 
-bool known_filter(std::string_view name) { return filters().contains(name); }
-bool known_test(std::string_view name) { return tests().contains(name); }
-bool known_method(std::string_view name) { return methods().contains(name); }
+bool known_filter(std::string_view name) {
+  return filters().contains(name);
+}
+bool known_test(std::string_view name) {
+  return tests().contains(name);
+}
+bool known_method(std::string_view name) {
+  return methods().contains(name);
+}
 bool known_function(std::string_view name) {
   return name == "raise_exception" || name == "namespace" || name == "dict" || name == "range";
 }
@@ -364,13 +394,16 @@ bool apply_test(const std::string& name, const Value& object, const Arguments& a
   return tests().find(name)->second(object, arguments);
 }
 Value call_method(const std::string& name, const Value& object, const Arguments& arguments) {
-  if (object.undefined()) throw RenderError("'" + object.as<Undefined>()->name + "' is undefined, so it has no '" + name + "'");
+  if (object.undefined())
+    throw RenderError("'" + object.as<Undefined>()->name + "' is undefined, so it has no '" + name + "'");
   return methods().find(name)->second(object, arguments);
 }
 
 Value call_function(const std::string& name, const Arguments& arguments) {
   if (name == "range") return range(arguments);
-  if (name == "raise_exception") throw RenderError("the template says: " + (arguments.empty() ? std::string() : to_text(arguments.front().second).text));
+  if (name == "raise_exception")
+    throw RenderError("the template says: " +
+                      (arguments.empty() ? std::string() : to_text(arguments.front().second).text));
   Dict members;
   for (const auto& [key, value] : arguments) {
     if (key.empty() && value.dict()) {

@@ -156,7 +156,8 @@ ExprPtr ExpressionParser::multiplicative() {
     std::string op = next().text;
     left = binary(std::move(op), std::move(left), unary());
   }
-  if (peek().text == "**" && peek().kind == Token::Kind::kOperator) wrong("the operator '**' is not supported", true);
+  if (peek().text == "**" && peek().kind == Token::Kind::kOperator)
+    wrong("the operator '**' is not supported", true);
   return left;
 }
 
@@ -208,7 +209,8 @@ void ExpressionParser::call_arguments(Expr& e) {
 
 ExprPtr ExpressionParser::attribute(ExprPtr object) {
   const Token token = next();
-  if (token.kind != Token::Kind::kName && token.kind != Token::Kind::kInteger) wrong("expected an attribute's name");
+  if (token.kind != Token::Kind::kName && token.kind != Token::Kind::kInteger)
+    wrong("expected an attribute's name");
   if (!accept("(")) {
     auto e = make(ExprKind::kAttribute, token.text);
     e->object = std::move(object);
@@ -278,15 +280,19 @@ ExprPtr ExpressionParser::primary() {
   } else if (token.kind == Token::Kind::kFloat) {
     e->literal = std::strtod(token.text.c_str(), nullptr);
   } else if (token.kind == Token::Kind::kName) {
-    if (any_of(token.text, {"true", "True"})) e->literal = true;
-    else if (any_of(token.text, {"false", "False"})) e->literal = false;
-    else if (any_of(token.text, {"none", "None"})) e->literal = None{};
+    if (any_of(token.text, {"true", "True"}))
+      e->literal = true;
+    else if (any_of(token.text, {"false", "False"}))
+      e->literal = false;
+    else if (any_of(token.text, {"none", "None"}))
+      e->literal = None{};
     else {
       e->kind = ExprKind::kName;
       e->name = token.text;
       if (accept("(")) {
         const bool macro = std::find(macros_.begin(), macros_.end(), e->name) != macros_.end();
-        if (!macro && !known_function(e->name)) wrong("the function '" + e->name + "' is not supported", true);
+        if (!macro && !known_function(e->name))
+          wrong("the function '" + e->name + "' is not supported", true);
         e->kind = ExprKind::kCall;
         call_arguments(*e);
       }
@@ -316,8 +322,9 @@ ExprPtr ExpressionParser::primary() {
       }
     }
   } else {
-    throw ParseError(token.kind == Token::Kind::kEnd ? "an expression is missing" : "unexpected '" + token.text + "'",
-                     token.line, token.column);
+    throw ParseError(
+        token.kind == Token::Kind::kEnd ? "an expression is missing" : "unexpected '" + token.text + "'",
+        token.line, token.column);
   }
   return e;
 }

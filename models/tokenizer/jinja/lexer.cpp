@@ -7,7 +7,9 @@
 namespace consort::jinja {
 namespace {
 
-bool space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
+bool space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
 
 class Cutter {
  public:
@@ -31,7 +33,8 @@ class Cutter {
  private:
   std::size_t next_tag() const {
     for (std::size_t i = at_; i + 1 < source_.size(); ++i)
-      if (source_[i] == '{' && (source_[i + 1] == '{' || source_[i + 1] == '%' || source_[i + 1] == '#')) return i;
+      if (source_[i] == '{' && (source_[i + 1] == '{' || source_[i + 1] == '%' || source_[i + 1] == '#'))
+        return i;
     return std::string_view::npos;
   }
 
@@ -107,7 +110,8 @@ class Cutter {
     const std::string_view close = type == '{' ? "}}" : type == '%' ? "%}" : "#}";
     const std::size_t end = close_of(begin, close, type != '#');
     if (end == std::string_view::npos)
-      throw ParseError(std::string("a tag '") + std::string(source_.substr(open, 2)) + "' is not closed", line, column);
+      throw ParseError(std::string("a tag '") + std::string(source_.substr(open, 2)) + "' is not closed",
+                       line, column);
     std::size_t inside_end = end;
     const bool strip_after = inside_end > begin && source_[inside_end - 1] == '-';
     const bool keep_after = inside_end > begin && source_[inside_end - 1] == '+' && type == '%';
@@ -127,8 +131,12 @@ class Cutter {
   std::vector<Chunk> chunks_;
 };
 
-bool name_start(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; }
-bool name_part(char c) { return name_start(c) || std::isdigit(static_cast<unsigned char>(c)); }
+bool name_start(char c) {
+  return std::isalpha(static_cast<unsigned char>(c)) || c == '_';
+}
+bool name_part(char c) {
+  return name_start(c) || std::isdigit(static_cast<unsigned char>(c));
+}
 
 std::string decode_string(std::string_view raw) {
   std::string out;
@@ -139,11 +147,23 @@ std::string decode_string(std::string_view raw) {
     }
     const char c = raw[++i];
     switch (c) {
-      case 'n': out += '\n'; break;
-      case 't': out += '\t'; break;
-      case 'r': out += '\r'; break;
-      case '\\': case '\'': case '"': out += c; break;
-      default: out += '\\'; out += c;
+      case 'n':
+        out += '\n';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case '\\':
+      case '\'':
+      case '"':
+        out += c;
+        break;
+      default:
+        out += '\\';
+        out += c;
     }
   }
   return out;
@@ -151,7 +171,9 @@ std::string decode_string(std::string_view raw) {
 
 }  // namespace
 
-std::vector<Chunk> cut_template(std::string_view source) { return Cutter(source).run(); }
+std::vector<Chunk> cut_template(std::string_view source) {
+  return Cutter(source).run();
+}
 
 std::vector<Token> cut_tag(const Chunk& chunk) {
   std::vector<Token> tokens;
@@ -180,7 +202,8 @@ std::vector<Token> cut_tag(const Chunk& chunk) {
     } else if (c == '\'' || c == '"') {
       while (end < s.size() && s[end] != c) end += s[end] == '\\' ? 2 : 1;
       if (end >= s.size()) throw ParseError("a text is not closed", line, column);
-      token = {Token::Kind::kString, decode_string(std::string_view(s).substr(i + 1, end - i - 1)), line, column};
+      token = {Token::Kind::kString, decode_string(std::string_view(s).substr(i + 1, end - i - 1)), line,
+               column};
       ++end;
     } else {
       static constexpr std::string_view kTwo[] = {"==", "!=", "<=", ">=", "//", "**"};

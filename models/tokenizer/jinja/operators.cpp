@@ -19,11 +19,14 @@ bool contains(const Value& item, const Value& container) {
   }
   if (const auto* list = container.list())
     return std::any_of(list->begin(), list->end(), [&](const Value& v) { return equal(v, item); });
-  if (const auto* dict = container.dict()) return item.as<Text>() && member(*dict, item.as<Text>()->text) != nullptr;
+  if (const auto* dict = container.dict())
+    return item.as<Text>() && member(*dict, item.as<Text>()->text) != nullptr;
   throw RenderError("'in' needs a text, a list or a dict, not " + type_name(container));
 }
 
-bool real(const Value& v) { return v.as<double>() != nullptr; }
+bool real(const Value& v) {
+  return v.as<double>() != nullptr;
+}
 
 double number(const Value& v) {
   if (const auto* d = v.as<double>()) return *d;
@@ -71,7 +74,8 @@ Value add(const Value& left, const Value& right) {
     out.insert(out.end(), right.list()->begin(), right.list()->end());
     return make_list(std::move(out));
   }
-  if (a || b || left.undefined() || right.undefined() || left.list() || right.list() || left.dict() || right.dict())
+  if (a || b || left.undefined() || right.undefined() || left.list() || right.list() || left.dict() ||
+      right.dict())
     throw RenderError("cannot add " + type_name(left) + " and " + type_name(right));
   return arithmetic('+', left, right);
 }
@@ -136,7 +140,8 @@ Value attribute_of(const Value& object, const std::string& name) {
     throw RenderError("'" + object.as<Undefined>()->name + "' is undefined, so it has no '" + name + "'");
   if (const auto* dict = object.dict())
     if (const Value* v = member(*dict, name)) return *v;
-  if (object.list() && !name.empty() && name.find_first_not_of("0123456789") == std::string::npos && name.size() < 10)
+  if (object.list() && !name.empty() && name.find_first_not_of("0123456789") == std::string::npos &&
+      name.size() < 10)
     return item_of(object, static_cast<std::int64_t>(std::stoll(name)));
   return Undefined{name};
 }
@@ -190,7 +195,8 @@ List items_of(const Value& v) {
   }
   if (const auto* text = v.as<Text>()) {
     const auto starts = characters(text->text);
-    for (std::size_t i = 0; i + 1 < starts.size(); ++i) out.push_back(text->substr(starts[i], starts[i + 1] - starts[i]));
+    for (std::size_t i = 0; i + 1 < starts.size(); ++i)
+      out.push_back(text->substr(starts[i], starts[i + 1] - starts[i]));
     return out;
   }
   if (v.undefined()) throw RenderError("'" + v.as<Undefined>()->name + "' is undefined, a loop needs a list");

@@ -15,7 +15,8 @@ class TemplateParser {
   Body run() {
     collect_macros();
     Body body = block({}, 0);
-    if (at_ < chunks_.size()) throw ParseError("a closing tag has no opening one", chunks_[at_].line, chunks_[at_].column);
+    if (at_ < chunks_.size())
+      throw ParseError("a closing tag has no opening one", chunks_[at_].line, chunks_[at_].column);
     return body;
   }
 
@@ -37,7 +38,8 @@ class TemplateParser {
 
   // Everything up to a statement whose first word is in `ends` (not consumed).
   Body block(std::initializer_list<const char*> ends, int depth) {
-    if (depth > kMaxDepth) throw ParseError("blocks are nested too deeply", chunks_[at_].line, chunks_[at_].column);
+    if (depth > kMaxDepth)
+      throw ParseError("blocks are nested too deeply", chunks_[at_].line, chunks_[at_].column);
     Body body;
     for (; at_ < chunks_.size();) {
       const Chunk& chunk = chunks_[at_];
@@ -192,6 +194,8 @@ class TemplateParser {
 
 }  // namespace
 
-Body parse_template(std::string_view source) { return TemplateParser(source).run(); }
+Body parse_template(std::string_view source) {
+  return TemplateParser(source).run();
+}
 
 }  // namespace consort::jinja

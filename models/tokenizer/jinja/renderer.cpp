@@ -8,15 +8,15 @@ constexpr int kMaxNesting = 32;
 
 Value loop_value(std::size_t index, const List& items) {
   const auto i = static_cast<std::int64_t>(index), n = static_cast<std::int64_t>(items.size());
-  Dict loop{{"index", i + 1}, {"index0", i},       {"revindex", n - i}, {"revindex0", n - i - 1},
+  Dict loop{{"index", i + 1},  {"index0", i},        {"revindex", n - i}, {"revindex0", n - i - 1},
             {"first", i == 0}, {"last", i + 1 == n}, {"length", n},       {"depth", std::int64_t{1}}};
   if (i > 0) loop.emplace_back("previtem", items[index - 1]);
   if (i + 1 < n) loop.emplace_back("nextitem", items[index + 1]);
   return make_dict(std::move(loop));
 }
 
-// Whether `v` may be kept in the namespace `home`: it must not hold `home` itself (printing it would never end)
-// and must stay shallow.
+// Whether `v` may be kept in the namespace `home`: it must not hold `home` itself (printing it would never
+// end) and must stay shallow.
 bool can_keep(const Value& v, const Dict* home, int depth = 0) {
   if (depth > kMaxNesting || v.dict() == home) return false;
   if (const List* list = v.list())
@@ -64,24 +64,36 @@ Renderer::Flow Renderer::run(const Body& body, Text& out) {
 Renderer::Flow Renderer::run(const Node& node, Text& out) {
   step();
   switch (node.kind) {
-    case NodeKind::kText: write(out, Text(node.text)); break;
-    case NodeKind::kOutput: write(out, to_text(evaluate(*node.expr))); break;
+    case NodeKind::kText:
+      write(out, Text(node.text));
+      break;
+    case NodeKind::kOutput:
+      write(out, to_text(evaluate(*node.expr)));
+      break;
     case NodeKind::kIf:
       for (const auto& [condition, body] : node.branches)
         if (condition == nullptr || truthy(evaluate(*condition))) return run(body, out);
       break;
-    case NodeKind::kFor: return run_for(node, out);
-    case NodeKind::kSet: assign(node, evaluate(*node.expr)); break;
+    case NodeKind::kFor:
+      return run_for(node, out);
+    case NodeKind::kSet:
+      assign(node, evaluate(*node.expr));
+      break;
     case NodeKind::kSetBlock: {
       Text text;
       run(node.body, text);
       assign(node, std::move(text));
       break;
     }
-    case NodeKind::kMacro: macros_[node.text] = &node; break;
-    case NodeKind::kBreak: return Flow::kBreak;
-    case NodeKind::kContinue: return Flow::kContinue;
-    case NodeKind::kBlock: return run(node.body, out);
+    case NodeKind::kMacro:
+      macros_[node.text] = &node;
+      break;
+    case NodeKind::kBreak:
+      return Flow::kBreak;
+    case NodeKind::kContinue:
+      return Flow::kContinue;
+    case NodeKind::kBlock:
+      return run(node.body, out);
   }
   return Flow::kNext;
 }
@@ -149,7 +161,8 @@ Value Renderer::call_macro(const Node& macro, const Arguments& arguments) {
   Scope scope;
   std::size_t position = 0;
   for (std::size_t i = 0; i < macro.targets.size(); ++i)
-    scope[macro.targets[i]] = macro.defaults[i] ? evaluate(*macro.defaults[i]) : Value(Undefined{macro.targets[i]});
+    scope[macro.targets[i]] =
+        macro.defaults[i] ? evaluate(*macro.defaults[i]) : Value(Undefined{macro.targets[i]});
   for (const auto& [name, value] : arguments) {
     if (name.empty() && position >= macro.targets.size())
       throw RenderError("the macro '" + macro.text + "' takes fewer arguments");
@@ -169,7 +182,8 @@ Value Renderer::call_macro(const Node& macro, const Arguments& arguments) {
 
 Value Renderer::call(const Expr& e) {
   const Arguments arguments = evaluate_arguments(e);
-  if (const auto macro = macros_.find(e.name); macro != macros_.end()) return call_macro(*macro->second, arguments);
+  if (const auto macro = macros_.find(e.name); macro != macros_.end())
+    return call_macro(*macro->second, arguments);
   if (!known_function(e.name)) throw RenderError("the macro '" + e.name + "' is called before it is defined");
   return call_function(e.name, arguments);
 }
@@ -177,8 +191,10 @@ Value Renderer::call(const Expr& e) {
 Value Renderer::evaluate(const Expr& e) {
   step();
   switch (e.kind) {
-    case ExprKind::kLiteral: return e.literal;
-    case ExprKind::kName: return lookup(e.name);
+    case ExprKind::kLiteral:
+      return e.literal;
+    case ExprKind::kName:
+      return lookup(e.name);
     case ExprKind::kList: {
       List items;
       for (const ExprPtr& item : e.items) items.push_back(evaluate(*item));
@@ -186,22 +202,32 @@ Value Renderer::evaluate(const Expr& e) {
     }
     case ExprKind::kDict: {
       Dict members;
-      for (const auto& [key, value] : e.members) members.emplace_back(to_text(evaluate(*key)).text, evaluate(*value));
+      for (const auto& [key, value] : e.members)
+        members.emplace_back(to_text(evaluate(*key)).text, evaluate(*value));
       return make_dict(std::move(members));
     }
-    case ExprKind::kAttribute: return attribute_of(evaluate(*e.object), e.name);
-    case ExprKind::kIndex: return item_of(evaluate(*e.object), evaluate(*e.right));
+    case ExprKind::kAttribute:
+      return attribute_of(evaluate(*e.object), e.name);
+    case ExprKind::kIndex:
+      return item_of(evaluate(*e.object), evaluate(*e.right));
     case ExprKind::kSlice: {
       const auto part = [&](std::size_t i) { return e.items[i] ? evaluate(*e.items[i]) : Value(None{}); };
       return slice_of(evaluate(*e.object), part(0), part(1), part(2));
     }
-    case ExprKind::kCall: return call(e);
-    case ExprKind::kMethod: return call_method(e.name, evaluate(*e.object), evaluate_arguments(e));
-    case ExprKind::kFilter: return apply_filter(e.name, evaluate(*e.object), evaluate_arguments(e));
-    case ExprKind::kTest: return apply_test(e.name, evaluate(*e.object), evaluate_arguments(e)) != e.negated;
-    case ExprKind::kNot: return !truthy(evaluate(*e.object));
-    case ExprKind::kNegate: return apply_binary("-", std::int64_t{0}, evaluate(*e.object));
-    case ExprKind::kBinary: return apply_binary(e.name, evaluate(*e.object), evaluate(*e.right));
+    case ExprKind::kCall:
+      return call(e);
+    case ExprKind::kMethod:
+      return call_method(e.name, evaluate(*e.object), evaluate_arguments(e));
+    case ExprKind::kFilter:
+      return apply_filter(e.name, evaluate(*e.object), evaluate_arguments(e));
+    case ExprKind::kTest:
+      return apply_test(e.name, evaluate(*e.object), evaluate_arguments(e)) != e.negated;
+    case ExprKind::kNot:
+      return !truthy(evaluate(*e.object));
+    case ExprKind::kNegate:
+      return apply_binary("-", std::int64_t{0}, evaluate(*e.object));
+    case ExprKind::kBinary:
+      return apply_binary(e.name, evaluate(*e.object), evaluate(*e.right));
     case ExprKind::kAnd: {
       Value left = evaluate(*e.object);
       return truthy(left) ? evaluate(*e.right) : left;

@@ -17,9 +17,15 @@ void Text::append(const Text& other) {
   mask += other.mask;
 }
 
-Value make_list(List items) { return std::make_shared<List>(std::move(items)); }
-Value make_dict(Dict members) { return std::make_shared<Dict>(std::move(members)); }
-Value text_value(std::string s) { return Text(std::move(s)); }
+Value make_list(List items) {
+  return std::make_shared<List>(std::move(items));
+}
+Value make_dict(Dict members) {
+  return std::make_shared<Dict>(std::move(members));
+}
+Value text_value(std::string s) {
+  return Text(std::move(s));
+}
 
 const Value* member(const Dict& dict, std::string_view key) {
   for (const auto& [name, value] : dict)
@@ -163,17 +169,22 @@ Text to_text(const Value& v) {
 }
 
 std::string type_name(const Value& v) {
-  static constexpr const char* kNames[] = {"undefined", "none", "bool", "int", "float", "text", "list", "dict"};
+  static constexpr const char* kNames[] = {"undefined", "none", "bool", "int",
+                                           "float",     "text", "list", "dict"};
   return kNames[v.v.index()];
 }
 
 namespace {
 
 bool numeric(const Value& v, double& out) {
-  if (const auto* b = v.as<bool>()) out = *b;
-  else if (const auto* i = v.as<std::int64_t>()) out = static_cast<double>(*i);
-  else if (const auto* d = v.as<double>()) out = *d;
-  else return false;
+  if (const auto* b = v.as<bool>())
+    out = *b;
+  else if (const auto* i = v.as<std::int64_t>())
+    out = static_cast<double>(*i);
+  else if (const auto* d = v.as<double>())
+    out = *d;
+  else
+    return false;
   return true;
 }
 

@@ -1,5 +1,5 @@
-// Values of the Jinja interpreter. Texts carry a mask that says which bytes came from outside (message roles and
-// contents), so that a rendered prompt knows what nobody may parse as a special token.
+// Values of the Jinja interpreter. Texts carry a mask that says which bytes came from outside (message roles
+// and contents), so that a rendered prompt knows what nobody may parse as a special token.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ namespace consort::jinja {
 struct Text {
   std::string text, mask;
   Text() = default;
-  explicit Text(std::string s, bool outside = false) : text(std::move(s)), mask(text.size(), outside ? 1 : 0) {}
+  explicit Text(std::string s, bool outside = false)
+      : text(std::move(s)), mask(text.size(), outside ? 1 : 0) {}
   Text substr(std::size_t begin, std::size_t count = std::string::npos) const;
   bool outside() const { return mask.find('\1') != std::string::npos; }
   void append(const Text& other);
@@ -41,8 +42,12 @@ class Value {
   Variant v;
 
   template <typename T>
-  const T* as() const { return std::get_if<T>(&v); }
-  const List* list() const { return as<std::shared_ptr<List>>() ? as<std::shared_ptr<List>>()->get() : nullptr; }
+  const T* as() const {
+    return std::get_if<T>(&v);
+  }
+  const List* list() const {
+    return as<std::shared_ptr<List>>() ? as<std::shared_ptr<List>>()->get() : nullptr;
+  }
   Dict* dict() const { return as<std::shared_ptr<Dict>>() ? as<std::shared_ptr<Dict>>()->get() : nullptr; }
   bool undefined() const { return as<Undefined>() != nullptr; }
 };
