@@ -1,12 +1,13 @@
-// ZmqChannel: the bus over ZeroMQ. Inside the process a message travels as a pointer in an inproc frame, its
-// tensors as leases; between processes (ipc) as the frames of protocols/zmq/wire.h.
+// ZmqChannel: the bus that runs. Inside the process every message travels as a pointer over ZeroMQ inproc
+// sockets to one switch thread, which delivers it; listen() and join() connect the switches of two processes
+// over ipc, and the caller cannot tell the difference. tcp is refused: nothing leaves the machine without
+// keys.
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "memory/base/status.h"
 #include "scheduler/bus/channel.h"
@@ -14,42 +15,42 @@
 namespace consort {
 
 struct ZmqOptions {
-  std::size_t inbox = 4096;  // messages that may wait for one address; more are refused (kUnavailable)
-  std::chrono::milliseconds heartbeat{1000};     // between processes
-  std::chrono::milliseconds dead_after{3500};    // without a sign of life: the peer is gone
-  std::chrono::milliseconds join_timeout{5000};  // how long join() waits for the other side
+  std::uint32_t inbox =
+      1024;  // requests that may wait for one address; answers may take twice as many places
+  std::chrono::milliseconds heartbeat{500};    // between processes, each way
+  std::chrono::milliseconds dead_after{3000};  // silence after which a peer counts as gone
 };
 
-// Owned by the process (one is enough; several may live side by side); shares the process's one ZeroMQ
-// context. Thread-safe. Destroying it says goodbye to its peers; endpoints that outlive it answer
-// kUnavailable.
+// Owned by main, thread-safe. Outlives its endpoints' last use; an endpoint destroyed later is harmless.
 class ZmqChannel final : public Channel {
  public:
-  // Errors: kRuntime when ZeroMQ has no sockets or threads left.
   static Result<std::unique_ptr<ZmqChannel>> create(ZmqOptions options = {});
-  ~ZmqChannel() override;
-  ZmqChannel(const ZmqChannel&) = delete;
+  ~ZmqChannel() override;  // says goodbye to peers, stops the threads; undelivered messages are dropped
 
-  // Lets other processes of this user join at "ipc://PATH" (mode 0600). Errors: kUnsupported for other
-  // transports, kUnavailable when a live process listens there, kIo when the path cannot be bound.
-  Status listen(std::string address);
-  // Joins the process that listens at "ipc://PATH"; returns once its addresses are known here. Afterwards a
-  // lost peer is joined again by itself. Errors: kUnsupported, kInvalid, kUnavailable after join_timeout.
-  Status join(std::string address);
-  // Waits until somebody, here or in a peer, holds `address`; false when nobody did in time.
-  bool wait_for(std::string_view address, std::chrono::milliseconds timeout) const;
+  // Lets other processes join at "ipc:///path" (the socket is readable by this user only). Errors: kInvalid
+  // for other address forms, kUnavailable when somebody listens there already, kIo.
+  Status listen(const std::string& address);
+  // Joins the bus of the process that listens there. Returns once its addresses are known here and ours
+  // there. Errors: kInvalid, kUnavailable when nobody answers within `patience` or the protocol differs. When
+  // the other process goes away and a new one listens there, it is joined again by itself.
+  Status join(const std::string& address,
+              std::chrono::milliseconds patience = std::chrono::milliseconds(5000));
+  // Waits until somebody holds the address, here or in a joined process. Errors: kNotFound after `patience`.
+  Status wait_for(const std::string& address, std::chrono::milliseconds patience);
+  // Addresses held by other processes, sorted.
+  std::vector<std::string> remote_addresses() const;
   std::size_t peers() const;  // processes connected now
 
   Result<std::unique_ptr<Endpoint>> attach(std::string address, Receiver on_message) override;
-  void pause() override;
+  void pause() override;  // returns when no delivery is under way (from a receiver: at once)
   void resume() override;
   ChannelStats stats() const override;
   std::string describe() const override;
 
  private:
-  struct Core;
-  explicit ZmqChannel(std::shared_ptr<Core> core);
-  std::shared_ptr<Core> core_;
+  struct Impl;
+  explicit ZmqChannel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace consort

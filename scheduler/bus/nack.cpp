@@ -13,7 +13,7 @@ Message nack_for(const Message& refused, const Error& error) {
   Message nack;
   nack.type = MessageType::kNack;
   nack.id = refused.id + "/nack";
-  nack.correlation = refused.id;
+  nack.correlation = refused.type == MessageType::kChunk ? refused.correlation : refused.id;
   nack.run = refused.run;
   nack.task = refused.task;
   nack.from = refused.to;

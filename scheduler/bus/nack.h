@@ -8,11 +8,12 @@ namespace consort {
 
 // The body of kNack and kError messages: {"kind", "what", "where", "hint"}.
 Value error_body(const Error& error);
-// The kNack to the sender of `refused`.
+// The kNack to the sender of `refused`. Its correlation is the request: a request's id, a chunk's
+// correlation.
 Message nack_for(const Message& refused, const Error& error);
-// Does the sender wait for an answer to this type? Only then is a refusal sent.
+// Is the sender told when this type finds nobody? Who asks waits for an answer; who streams can stop.
 inline bool wants_refusal(MessageType type) {
-  return type == MessageType::kRequest;
+  return type == MessageType::kRequest || type == MessageType::kChunk;
 }
 // Messages that end a request.
 inline bool ends_request(MessageType type) {

@@ -1,182 +1,186 @@
 #include "scheduler/bus/simulated_channel.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <random>
-#include <set>
+#include <string>
 #include <thread>
+#include <utility>
 
+#include "scheduler/bus/inbox_table.h"
 #include "scheduler/bus/nack.h"
 
 namespace consort {
+namespace {
 
-struct SimulatedChannel::Impl {
-  using Clock = std::chrono::steady_clock;
-  struct Port {
-    Receiver receive;
-    std::size_t waiting = 0;
-  };
-  using Due = std::pair<Clock::time_point, std::uint64_t>;  // when, then in order of sending
+struct Flight {
+  InboxPtr inbox;
+  Message message;
+};
 
-  explicit Impl(SimulatedFaults f) : faults(f), random(f.seed), thread([this] { run(); }) {}
-  ~Impl() {
+// Shared by the channel and its endpoints, which may outlive it.
+class Core : public std::enable_shared_from_this<Core> {
+ public:
+  explicit Core(SimulatedFaults faults)
+      : table(faults.inbox), faults_(faults), random_(faults.seed), thread_([this] { loop(); }) {}
+
+  void stop() {
+    table.close();
     {
-      std::lock_guard lock(mutex);
-      stopping = true;
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      wake_.notify_all();
     }
-    wake.notify_all();
-    thread.join();
+    thread_.join();
   }
 
   Status send(Message m);
-  void enqueue(Message m);  // locked
-  void detach(const std::string& address);
-  void run();
-  void deliver(std::unique_lock<std::mutex>& lock, Message m);
 
-  const SimulatedFaults faults;
-  mutable std::mutex mutex;
-  std::condition_variable wake;
-  std::mt19937_64 random;
-  std::map<std::string, std::shared_ptr<Port>> ports;
-  std::map<Due, Message> queue;
-  std::map<std::pair<std::string, std::string>, Clock::time_point> last_due;  // keeps each pair's order
-  std::shared_ptr<Port> delivering;
-  std::uint64_t count = 0, lost = 0;
-  ChannelStats stats;
-  bool paused = false, stopping = false;
-  std::thread thread;
+  InboxTable table;
+  ChannelCounters counters;
+
+ private:
+  struct Fate {
+    bool lost = false, doubled = false, overtaken = false;
+    std::chrono::microseconds delay{0};
+  };
+  Fate draw();
+  void launch(InboxPtr inbox, Message m, const Fate& fate);
+  void loop();
+  void land(Flight flight);
+
+  const SimulatedFaults faults_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::mt19937_64 random_;
+  std::multimap<SteadyTime, Flight> flying_;        // equal times keep the order of sending
+  std::map<std::string, SteadyTime> last_arrival_;  // by "<from>\n<to>": the order of a pair
+  std::uint64_t next_id_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses all of the above
 };
 
-namespace {
+Core::Fate Core::draw() {
+  std::uniform_real_distribution<double> share(0, 1);
+  Fate fate;  // always the same number of draws, so that one message's fate does not shift the next
+  fate.lost = share(random_) < faults_.loss;
+  fate.doubled = share(random_) < faults_.duplicate;
+  fate.overtaken = share(random_) < faults_.reorder;
+  const auto span = static_cast<double>((faults_.most_delay - faults_.least_delay).count());
+  auto us = static_cast<double>(faults_.least_delay.count()) + share(random_) * std::max(span, 0.0);
+  const double extra =
+      share(random_) * std::max<double>(static_cast<double>(faults_.most_delay.count()), 200);
+  if (fate.overtaken) us += extra;
+  fate.delay = std::chrono::microseconds(static_cast<std::int64_t>(us));
+  return fate;
+}
 
-template <typename Impl>
+Status Core::send(Message m) {
+  CONSORT_TRY(inbox, table.admit(m.to));
+  std::lock_guard lock(mutex_);
+  if (m.id.empty()) m.id = fmt::format("{}/{}", m.from, next_id_++);
+  ++counters.sent;
+  const Fate fate = draw();
+  if (fate.lost) {
+    table.give_back(inbox);
+    return {};
+  }
+  if (fate.doubled) {
+    if (auto again = table.admit(m.to)) launch(std::move(*again), m, fate);
+  }
+  launch(std::move(inbox), std::move(m), fate);
+  wake_.notify_all();
+  return {};
+}
+
+void Core::launch(InboxPtr inbox, Message m, const Fate& fate) {
+  SteadyTime due = std::chrono::steady_clock::now() + fate.delay;
+  if (!fate.overtaken) {
+    SteadyTime& last = last_arrival_[m.from + "\n" + m.to];
+    due = last = std::max(due, last);
+    if (last_arrival_.size() > 65'536) last_arrival_.clear();  // a test with that many pairs can bear it
+  }
+  flying_.emplace(due, Flight{std::move(inbox), std::move(m)});
+}
+
+void Core::land(Flight flight) {
+  switch (table.deliver(flight.inbox, flight.message)) {
+    case Delivery::kDelivered:
+      ++counters.delivered;
+      return;
+    case Delivery::kLate:
+      ++counters.dropped_late;
+      return;
+    case Delivery::kGone:
+      ++counters.nacked;
+      if (!wants_refusal(flight.message.type)) return;
+      (void)send(
+          nack_for(flight.message,
+                   {ErrorKind::kNotFound, fmt::format("nobody answers at '{}'", flight.message.to), {}, {}}));
+  }
+}
+
+void Core::loop() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (flying_.empty()) {
+      wake_.wait(lock);
+      continue;
+    }
+    const SteadyTime due = flying_.begin()->first;
+    if (due > std::chrono::steady_clock::now()) {
+      wake_.wait_until(lock, due);
+      continue;
+    }
+    Flight flight = std::move(flying_.extract(flying_.begin()).mapped());
+    lock.unlock();
+    land(std::move(flight));
+    lock.lock();
+  }
+}
+
 class SimulatedEndpoint final : public Endpoint {
  public:
-  SimulatedEndpoint(Impl& channel, std::string address) : channel_(channel), address_(std::move(address)) {}
-  ~SimulatedEndpoint() override { channel_.detach(address_); }
-  const std::string& address() const override { return address_; }
-  Status send(Message message) override {
-    message.from = address_;
-    return channel_.send(std::move(message));
+  SimulatedEndpoint(std::shared_ptr<Core> core, InboxPtr inbox)
+      : core_(std::move(core)), inbox_(std::move(inbox)) {}
+  ~SimulatedEndpoint() override { core_->table.remove(inbox_); }
+  const std::string& address() const override { return inbox_->address; }
+  Status send(Message m) override {
+    m.from = inbox_->address;
+    return core_->send(std::move(m));
   }
 
  private:
-  Impl& channel_;
-  const std::string address_;
+  const std::shared_ptr<Core> core_;
+  const InboxPtr inbox_;
+};
+
+class SimulatedChannel final : public Channel {
+ public:
+  explicit SimulatedChannel(SimulatedFaults faults) : core_(std::make_shared<Core>(faults)) {}
+  ~SimulatedChannel() override { core_->stop(); }
+
+  Result<std::unique_ptr<Endpoint>> attach(std::string address, Receiver on_message) override {
+    CONSORT_TRY(inbox, core_->table.add(std::move(address), std::move(on_message)));
+    return std::unique_ptr<Endpoint>(std::make_unique<SimulatedEndpoint>(core_, std::move(inbox)));
+  }
+  void pause() override { core_->table.pause(); }
+  void resume() override { core_->table.resume(); }
+  ChannelStats stats() const override { return core_->counters.read(); }
+  std::string describe() const override { return "simulated"; }
+
+ private:
+  const std::shared_ptr<Core> core_;
 };
 
 }  // namespace
 
-Status SimulatedChannel::Impl::send(Message m) {
-  std::lock_guard lock(mutex);
-  const auto port = ports.find(m.to);
-  if (port == ports.end()) return fail(ErrorKind::kNotFound, "nobody answers at '" + m.to + "'");
-  const std::size_t limit = wants_refusal(m.type) ? faults.inbox : 2 * faults.inbox;
-  if (port->second->waiting >= limit)
-    return fail(ErrorKind::kUnavailable, "the inbox of '" + m.to + "' is full", {}, "try again later");
-  if (m.id.empty()) m.id = m.from + ":" + std::to_string(count);
-  ++stats.sent;
-  if (faults.loss > 0 && std::uniform_real_distribution<double>(0, 1)(random) < faults.loss) {
-    ++lost;
-    return {};
-  }
-  enqueue(std::move(m));
-  wake.notify_all();
-  return {};
-}
-
-void SimulatedChannel::Impl::enqueue(Message m) {
-  std::uniform_int_distribution<std::int64_t> delay(faults.delay_min.count(),
-                                                    std::max(faults.delay_min, faults.delay_max).count());
-  auto due = Clock::now() + std::chrono::microseconds(delay(random));
-  if (!faults.reorder) {
-    auto& last = last_due[{m.from, m.to}];
-    due = last = std::max(last, due);
-  }
-  if (const auto port = ports.find(m.to); port != ports.end()) ++port->second->waiting;
-  queue.emplace(Due{due, count++}, std::move(m));
-}
-
-void SimulatedChannel::Impl::detach(const std::string& address) {
-  std::unique_lock lock(mutex);
-  const auto found = ports.find(address);
-  const std::shared_ptr<Port> port = found->second;
-  ports.erase(found);
-  if (std::this_thread::get_id() == thread.get_id()) return;
-  wake.wait(lock, [&] { return delivering != port; });
-}
-
-void SimulatedChannel::Impl::run() {
-  std::unique_lock lock(mutex);
-  while (!stopping) {
-    if (paused || queue.empty()) {
-      wake.wait(lock);
-    } else if (const auto due = queue.begin()->first.first; due > Clock::now()) {
-      wake.wait_until(lock, due);
-    } else {
-      deliver(lock, std::move(queue.extract(queue.begin()).mapped()));
-    }
-  }
-}
-
-void SimulatedChannel::Impl::deliver(std::unique_lock<std::mutex>& lock, Message m) {
-  const auto found = ports.find(m.to);
-  if (found != ports.end() && found->second->waiting > 0) --found->second->waiting;
-  const bool late = m.deadline != kNoDeadline && m.deadline < Clock::now();
-  if (found == ports.end() || late) {
-    if (late) ++stats.dropped_late;
-    if (!wants_refusal(m.type)) return;
-    ++stats.nacked;
-    enqueue(nack_for(m, late ? Error{ErrorKind::kTimeout, "the deadline passed on the way", m.to, {}}
-                             : Error{ErrorKind::kNotFound, "nobody answers at '" + m.to + "'", {}, {}}));
-    return;
-  }
-  delivering = found->second;
-  ++stats.delivered;
-  lock.unlock();
-  delivering->receive(std::move(m));
-  lock.lock();
-  delivering.reset();
-  wake.notify_all();
-}
-
-SimulatedChannel::SimulatedChannel(SimulatedFaults faults) : impl_(std::make_unique<Impl>(faults)) {}
-SimulatedChannel::~SimulatedChannel() = default;
-
-Result<std::unique_ptr<Endpoint>> SimulatedChannel::attach(std::string address, Receiver on_message) {
-  std::lock_guard lock(impl_->mutex);
-  auto port = std::make_shared<Impl::Port>();
-  port->receive = std::move(on_message);
-  if (address.empty() || !impl_->ports.emplace(address, std::move(port)).second)
-    return fail(ErrorKind::kInvalid, "the bus address is empty or taken", address);
-  return std::unique_ptr<Endpoint>(new SimulatedEndpoint<Impl>(*impl_, std::move(address)));
-}
-
-void SimulatedChannel::pause() {
-  std::unique_lock lock(impl_->mutex);
-  impl_->paused = true;
-  if (std::this_thread::get_id() != impl_->thread.get_id())
-    impl_->wake.wait(lock, [this] { return !impl_->delivering; });
-}
-void SimulatedChannel::resume() {
-  {
-    std::lock_guard lock(impl_->mutex);
-    impl_->paused = false;
-  }
-  impl_->wake.notify_all();
-}
-ChannelStats SimulatedChannel::stats() const {
-  std::lock_guard lock(impl_->mutex);
-  return impl_->stats;
-}
-std::string SimulatedChannel::describe() const {
-  return "simulated";
-}
-std::uint64_t SimulatedChannel::lost() const {
-  std::lock_guard lock(impl_->mutex);
-  return impl_->lost;
+std::unique_ptr<Channel> make_simulated_channel(SimulatedFaults faults) {
+  return std::make_unique<SimulatedChannel>(faults);
 }
 
 }  // namespace consort
