@@ -95,8 +95,8 @@ Status PeerLink::start(Socket wire) {
   to_link_ = std::move(to_link);
   CONSORT_TRY(to_bus, bus_->outlet());
   to_bus_ = std::move(to_bus);
+  bus_->add_listener(this);  // before the first greeting: no change of addresses is missed
   thread_ = std::thread([this] { run(); });
-  bus_->add_listener(this);
   return {};
 }
 
@@ -145,7 +145,8 @@ void PeerLink::run() {
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick - Clock::now()).count();
     zmq_pollitem_t items[] = {{inbox_->get(), 0, ZMQ_POLLIN, 0}, {wire_->get(), 0, ZMQ_POLLIN, 0}};
-    zmq_poll(items, 2, std::max<long>(left, 0));
+    zmq_poll(items, 2, backlogged() ? 1 : std::max<long>(left, 0));
+    flush_backlogs();
     if ((items[0].revents & ZMQ_POLLIN) && !take_items()) break;
     if (items[1].revents & ZMQ_POLLIN) take_frames();
   }

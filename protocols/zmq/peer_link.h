@@ -51,6 +51,7 @@ class PeerLink final : public AddressListener {
     std::set<std::string> addresses;  // attached through it
     std::unordered_map<std::string, Pending> pending;
     std::deque<std::string> pending_order;                // oldest first; bounds `pending`
+    std::deque<Message> backlog;                          // waits for room on the socket, in order
     std::map<std::string, std::set<std::string>> talked;  // its address -> addresses here that it wrote to
   };
   using Peers = std::map<std::string, Peer>;
@@ -69,17 +70,21 @@ class PeerLink final : public AddressListener {
   void handle_message(const std::string& route, Peer& peer, Message message);
   void handle_malformed(const std::string& route, const WireFrames& frames, const Error& error);
   void greet(const std::string& route, const Message& hello);
+  void replace_addresses(const std::string& route, Peer& peer, const Value& list);
   void change_addresses(const std::string& route, Peer& peer, const Value& body);
   void add_address(const std::string& route, Peer& peer, const std::string& address);
   void remove_address(const std::string& route, Peer& peer, const std::string& address);
   void forward(const std::string& route, Message message);
+  void give_back(const std::string& route, Message message, const Error& error);
+  void flush_backlogs();
+  bool backlogged() const;
   void remember_pending(Peer& peer, const Message& request);
   void drop_peer(Peers::iterator peer, const std::string& why);
   void tick();
   Status transmit(const std::string& route, const Message& message);
   void control(const std::string& route, MessageType type, Value body);
   void say_hello();
-  Value address_list() const;
+  Value address_list(const Peer* to) const;
   void deliver(Message message);
 
   const std::shared_ptr<Switch> bus_;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t kProtocol = 1;
 constexpr std::size_t kMaxPending = 65536;    // unanswered requests remembered for one peer
+constexpr std::size_t kMaxBacklog = 4096;     // messages that wait for room on the socket
 constexpr std::size_t kMaxAddresses = 65536;  // of one peer
 constexpr std::size_t kMaxAddressBytes = 512;
 
@@ -54,7 +55,10 @@ void PeerLink::handle_frames(std::vector<std::shared_ptr<Frame>> frames) {
   if (peer != peers_.end()) peer->second.heard = Clock::now();
   if (is_control(*message)) return handle_control(route, *message);
   if (peer == peers_.end()) {  // it took us for gone, or we it: begin again
-    control(route, listens_ ? MessageType::kNack : MessageType::kHello, Value());
+    if (listens_)
+      control(route, MessageType::kNack, Value());
+    else
+      say_hello();
     return bus_->count_malformed();
   }
   handle_message(route, peer->second, std::move(*message));
@@ -116,45 +120,45 @@ void PeerLink::greet(const std::string& route, const Message& hello) {
             Value::object({{"what", "the other process speaks protocol " + std::to_string(kProtocol)}}));
     return bus_->count_malformed();
   }
-  const bool is_new = !peers_.contains(route);
   Peer& peer = peers_[route];
   peer.heard = peer.told = Clock::now();
   peer_count_ = peers_.size();
-  // What it held before a new greeting and does not list any more is gone.
-  std::set<std::string> listed;
-  for (const Value& address : addresses.as_array())
-    if (address.is_string()) listed.insert(address.as_string());
-  const auto held = peer.addresses;
-  if (!is_new)
-    for (const auto& address : held)
-      if (!listed.contains(address)) remove_address(route, peer, address);
-  for (const auto& address : listed) add_address(route, peer, address);
-  if (hello.type == MessageType::kHello) control(route, MessageType::kWelcome, address_list());
-  if (hello.type == MessageType::kWelcome && !welcome_told_) {
-    welcome_told_ = true;
-    welcomed_.set_value({});
-  }
+  replace_addresses(route, peer, addresses);
+  if (hello.type == MessageType::kHello) return control(route, MessageType::kWelcome, address_list(&peer));
+  // What changed here between our hello and this welcome went to nobody: tell the whole list again.
+  control(route, MessageType::kEvent, Value::object({{"all", address_list(&peer).get("addresses")}}));
+  if (welcome_told_) return;
+  welcome_told_ = true;
+  welcomed_.set_value({});
 }
 
-Value PeerLink::address_list() const {
+void PeerLink::replace_addresses(const std::string& route, Peer& peer, const Value& list) {
+  std::set<std::string> listed;
+  for (const Value& address : list.as_array())
+    if (address.is_string()) listed.insert(address.as_string());
+  const auto held = peer.addresses;
+  for (const auto& address : held)
+    if (!listed.contains(address)) remove_address(route, peer, address);
+  for (const auto& address : listed) add_address(route, peer, address);
+}
+
+// Everything that can be reached here, without what `to` itself holds.
+Value PeerLink::address_list(const Peer* to) const {
   Value::Array names;
-  for (auto& name : bus_->addresses()) {
-    bool from_joined = false;  // a joiner does not tell its listener what it heard from it
-    if (!listens_)
-      for (const auto& [route, peer] : peers_) from_joined |= peer.addresses.contains(name);
-    if (!from_joined) names.emplace_back(std::move(name));
-  }
+  for (auto& name : bus_->addresses())
+    if (!to || !to->addresses.contains(name)) names.emplace_back(std::move(name));
   return Value::object(
       {{"protocol", kProtocol}, {"process", process_}, {"addresses", Value::array(std::move(names))}});
 }
 
 void PeerLink::say_hello() {
   last_hello_ = Clock::now();
-  control("", MessageType::kHello, address_list());
+  control("", MessageType::kHello, address_list(peers_.empty() ? nullptr : &peers_.begin()->second));
 }
 
 void PeerLink::change_addresses(const std::string& route, Peer& peer, const Value& body) {
-  const Value added = body.get("add"), removed = body.get("remove");
+  const Value added = body.get("add"), removed = body.get("remove"), all = body.get("all");
+  if (all.is_array()) replace_addresses(route, peer, all);
   if (added.is_array())
     for (const Value& address : added.as_array())
       if (address.is_string()) add_address(route, peer, address.as_string());
@@ -217,22 +221,53 @@ void PeerLink::deliver(Message message) {
 
 void PeerLink::forward(const std::string& route, Message message) {
   const auto peer = peers_.find(route);
-  Status status;
-  if (peer == peers_.end()) {
-    status = fail(ErrorKind::kUnavailable, "the process at the other end of " + address_ + " is gone");
-  } else {
-    if (message.type == MessageType::kRequest) remember_pending(peer->second, message);
-    status = transmit(route, message);
+  if (peer == peers_.end())
+    return give_back(
+        route, std::move(message),
+        {ErrorKind::kUnavailable, "the process at the other end of " + address_ + " is gone", {}, {}});
+  if (message.type == MessageType::kRequest) remember_pending(peer->second, message);
+  auto& backlog = peer->second.backlog;
+  if (backlog.empty()) {
+    Status sent = transmit(route, message);
+    if (sent) return;
+    if (sent.error().kind != ErrorKind::kUnavailable)
+      return give_back(route, std::move(message), sent.error());
   }
-  if (status) return;
-  if (status.error().kind == ErrorKind::kTimeout) bus_->count_late();
+  // The socket is full: wait in order, up to a limit.
+  if (backlog.size() < kMaxBacklog) return backlog.push_back(std::move(message));
+  give_back(route, std::move(message),
+            {ErrorKind::kUnavailable, "the link to the other process is full", address_, "try again later"});
+}
+
+void PeerLink::flush_backlogs() {
+  for (auto& [route, peer] : peers_) {
+    while (!peer.backlog.empty()) {
+      Status sent = transmit(route, peer.backlog.front());
+      if (!sent && sent.error().kind == ErrorKind::kUnavailable) break;
+      Message message = std::move(peer.backlog.front());
+      peer.backlog.pop_front();
+      if (!sent) give_back(route, std::move(message), sent.error());
+    }
+  }
+}
+
+bool PeerLink::backlogged() const {
+  return std::any_of(peers_.begin(), peers_.end(),
+                     [](const auto& peer) { return !peer.second.backlog.empty(); });
+}
+
+// A message that cannot go to the peer: whoever waits for it or its answer is told.
+void PeerLink::give_back(const std::string& route, Message message, const Error& error) {
+  const auto peer = peers_.find(route);
+  if (error.kind == ErrorKind::kTimeout) bus_->count_late();
   if (wants_refusal(message.type)) {
     if (peer != peers_.end()) peer->second.pending.erase(message.id);
     bus_->count_nack();
-    deliver(nack_for(message, status.error()));
+    deliver(nack_for(message, error));
   } else if (message.type == MessageType::kResponse && peer != peers_.end()) {
-    message.type = MessageType::kError;  // too large, or full: the caller must not wait for ever
-    message.body = error_body(status.error());
+    message.type =
+        MessageType::kError;  // the response does not fit the wire: the caller gets the reason instead
+    message.body = error_body(error);
     message.tensors.clear();
     message.deadline = kNoDeadline;
     (void)transmit(route, message);
