@@ -181,6 +181,17 @@ void PeerLink::add_address(const std::string& route, Peer& peer, const std::stri
 void PeerLink::remove_address(const std::string& route, Peer& peer, const std::string& address) {
   if (peer.addresses.erase(address) == 0) return;
   bus_->detach_remote(address, this, route);
+  for (auto at = peer.pending.begin(); at != peer.pending.end();) {  // nobody will answer these any more
+    const auto request = at++;
+    if (request->second.to != address) continue;
+    Message lost;
+    lost.id = request->first;
+    lost.from = request->second.from;
+    lost.to = address;
+    peer.pending.erase(request);
+    bus_->count_nack();
+    deliver(nack_for(lost, {ErrorKind::kUnavailable, "'" + address + "' has left the bus", {}, "try again"}));
+  }
   const auto talked = peer.talked.extract(address);
   if (talked.empty()) return;
   for (const auto& here : talked.mapped()) {  // hosts stop working for a client that is gone
@@ -194,7 +205,10 @@ void PeerLink::remove_address(const std::string& route, Peer& peer, const std::s
 }
 
 void PeerLink::handle_message(const std::string& route, Peer& peer, Message message) {
-  if (!peer.addresses.contains(message.from)) return bus_->count_malformed();  // speaks for somebody else
+  if (!peer.addresses.contains(message.from)) {
+    if (message.type == MessageType::kNack) return;  // of an address that has left: its callers know by now
+    return bus_->count_malformed();                  // speaks for somebody else
+  }
   if (ends_request(message.type)) peer.pending.erase(message.correlation);
   if (message.type == MessageType::kRequest) peer.talked[message.from].insert(message.to);
   if (!wants_refusal(message.type)) return deliver(std::move(message));
@@ -288,9 +302,10 @@ void PeerLink::drop_peer(Peers::iterator at, const std::string& why) {
   Peer peer = std::move(at->second);
   peers_.erase(at);
   peer_count_ = peers_.size();
+  const auto unanswered = std::exchange(peer.pending, {});
   const auto addresses = peer.addresses;
   for (const auto& address : addresses) remove_address(route, peer, address);
-  for (const auto& [id, pending] : peer.pending) {
+  for (const auto& [id, pending] : unanswered) {
     Message lost;
     lost.id = id;
     lost.from = pending.from;

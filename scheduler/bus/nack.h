@@ -11,9 +11,10 @@ Value error_body(const Error& error);
 // The kNack to the sender of `refused`. Its correlation is the request: a request's id, a chunk's
 // correlation.
 Message nack_for(const Message& refused, const Error& error);
-// Is the sender told when this type finds nobody? Who asks waits for an answer; who streams can stop.
+// Is the sender told when this type finds nobody? Who asks waits for an answer; who streams can stop; who
+// writes a letter learns that it was not read.
 inline bool wants_refusal(MessageType type) {
-  return type == MessageType::kRequest || type == MessageType::kChunk;
+  return type == MessageType::kRequest || type == MessageType::kChunk || type == MessageType::kEvent;
 }
 // Messages that end a request.
 inline bool ends_request(MessageType type) {
