@@ -89,6 +89,7 @@ void Parser::parse_for(ObjectReader& reader, Task& task) {
 void Parser::parse_try(ObjectReader& reader, Task& task) {
   task.kind = "try";
   TryTask act;
+  if (task.retry) reader.report("retry", "a try has its retry inside catch");
   if (const Value* tasks = reader.require("try")) act.block = parse_block(*tasks, reader.at("try"));
   if (const Value* caught = reader.require("catch")) parse_catch(*caught, reader.at("catch"), act);
   task.act = std::move(act);

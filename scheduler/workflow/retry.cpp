@@ -1,0 +1,99 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "scheduler/workflow/parser.h"
+#include "scheduler/workflow/run_tasks.h"
+
+namespace consort::workflow {
+namespace {
+
+// Trying again cannot help, or must not happen: whatever `when` says.
+constexpr std::array<std::string_view, 4> kNever{"payload", "validation", "budget", "cancelled"};
+constexpr std::array<std::string_view, 4> kByDefault{"communication", "timeout", "modelUnavailable",
+                                                     "memory"};
+
+bool contains(const std::array<std::string_view, 4>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A condition that fails to evaluate holds back the retry: the task's own problem is the one to report.
+bool holds(const RunState& run, const std::optional<Formula>& formula, const Active& active,
+           const Value& error, bool absent) {
+  if (!formula) return absent;
+  const Local local{active.frame.locals, "error", error};
+  Bindings bindings = active.bindings();
+  bindings.locals = &local;
+  Result<bool> held = formula->holds(active.input, bindings, run.evaluation);
+  return held && *held;
+}
+
+bool retryable(const RunState& run, const RetryPolicy& policy, const Active& active, const Problem& problem) {
+  const std::string_view type = problem_type_name(problem.type);
+  if (contains(kNever, type)) return false;
+  const Value error = problem_to_value(problem);
+  const bool usual = contains(kByDefault, type) || problem.status == 429 || problem.status == 503;
+  if (!holds(run, policy.when, active, error, usual)) return false;
+  return !policy.except_when || !holds(run, policy.except_when, active, error, false);
+}
+
+}  // namespace
+
+std::optional<Duration> retry_delay(const RunState& run, const RetryPolicy& policy, const Active& active,
+                                    const Problem& problem, std::uint32_t attempt, SteadyTime began) {
+  if (attempt >= policy.count || !retryable(run, policy, active, problem)) return std::nullopt;
+  double delay = static_cast<double>(policy.delay.count());
+  if (policy.backoff == RetryPolicy::Backoff::kLinear) delay *= attempt;
+  if (policy.backoff == RetryPolicy::Backoff::kExponential) delay *= std::exp2(std::min(attempt - 1, 40u));
+  const double range = static_cast<double>((policy.jitter_to - policy.jitter_from).count());
+  // 53 random bits of the run's seed and the task's place: the same delay in every replay.
+  const double part =
+      static_cast<double>(mix_seed(active.frame.seed, 0x6a69747465ull + attempt) >> 11) * 0x1.0p-53;
+  delay += static_cast<double>(policy.jitter_from.count()) + range * part;
+  const Duration wait(static_cast<std::int64_t>(std::min(delay, static_cast<double>(kMaxDurationMs))));
+  const SteadyTime then = std::chrono::steady_clock::now() + wait;
+  if (then >= active.frame.deadline) return std::nullopt;
+  if (policy.duration && then - began >= *policy.duration) return std::nullopt;
+  return wait;
+}
+
+std::string attempt_path(const std::string& path, std::uint32_t attempt) {
+  return path + "/!" + std::to_string(attempt);
+}
+
+Outcome<std::uint32_t> first_attempt(RunState& run, const Active& active, std::optional<Problem>& last) {
+  std::uint32_t attempt = 1;
+  while (run.replaying) {
+    Result<std::optional<TaskRecord>> record = run.find(attempt_path(active.frame.path, attempt));
+    if (!record) return tl::unexpected(active.problem(record.error()));
+    if (!*record || (*record)->state != "failed") break;
+    last = problem_from_value((*record)->problem);
+    ++attempt;
+  }
+  return attempt;
+}
+
+boost::asio::awaitable<Status> commit_failure(RunState& run, const Active& active, std::uint32_t attempt,
+                                              const Problem& problem) {
+  Value stored = problem_to_value(problem).with("kind", error_kind_name(problem.kind));
+  TaskRecord record;
+  record.state = "failed";
+  record.kind = active.task->kind;
+  record.attempt = attempt;
+  record.milliseconds = run.now_ms() - active.start_ms;
+  record.problem = stored;
+  record.order = run.wants_events() ? run.emit("error", active.frame.path, std::move(stored)) : 0;
+  std::string path = attempt_path(active.frame.path, attempt);
+  Status status = co_await run.commit(std::move(path), std::move(record), {});
+  co_return status;
+}
+
+bool catches(const ErrorFilter& filter, const Problem& problem) {
+  if (filter.type && problem_type_name(*filter.type) != problem_type_name(problem.type)) return false;
+  if (filter.status && *filter.status != problem.status) return false;
+  if (filter.title && *filter.title != problem.title) return false;
+  if (filter.detail && *filter.detail != problem.detail) return false;
+  return !filter.instance || *filter.instance == problem.instance;
+}
+
+}  // namespace consort::workflow
