@@ -3,10 +3,6 @@
 #include <array>
 #include <cstring>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace consort::zmq {
 namespace {
 
@@ -32,10 +28,10 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_by_instruction(std::span<
   for (; i + 8 <= bytes.size(); i += 8) {
     std::uint64_t word;
     std::memcpy(&word, bytes.data() + i, 8);
-    c = _mm_crc32_u64(c, word);
+    c = __builtin_ia32_crc32di(c, word);
   }
   auto rest = static_cast<std::uint32_t>(c);
-  for (; i < bytes.size(); ++i) rest = _mm_crc32_u8(rest, std::to_integer<std::uint8_t>(bytes[i]));
+  for (; i < bytes.size(); ++i) rest = __builtin_ia32_crc32qi(rest, std::to_integer<std::uint8_t>(bytes[i]));
   return ~rest;
 }
 #endif

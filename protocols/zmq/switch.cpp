@@ -148,6 +148,8 @@ void Switch::announce(const std::string& address, bool added, const AddressListe
 // ---- messages -------------------------------------------------------------------------------------------
 
 Status Switch::send(Outlet& outlet, Message message) {
+  // ZeroMQ closes the receiving socket a moment later than asked: its pipes would still take messages.
+  if (stopping_) return fail(ErrorKind::kUnavailable, "this process is leaving the bus");
   std::shared_ptr<Port> port = find(message.to);
   if (!port) return fail(ErrorKind::kNotFound, "nobody answers at '" + message.to + "'");
   const std::uint32_t limit = wants_refusal(message.type) ? inbox_ : 2 * inbox_;

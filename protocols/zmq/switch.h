@@ -103,7 +103,8 @@ class Switch : public std::enable_shared_from_this<Switch> {
   std::mutex delivery_mutex_;
   std::condition_variable delivery_changed_;
   const Port* delivering_ = nullptr;
-  bool paused_ = false, stopping_ = false;
+  bool paused_ = false;
+  std::atomic<bool> stopping_{false};  // set under delivery_mutex_; read by senders without it
 
   std::atomic<std::uint64_t> sent_{0}, delivered_{0}, dropped_late_{0}, nacked_{0}, malformed_{0};
   std::thread thread_;
