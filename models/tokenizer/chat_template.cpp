@@ -8,7 +8,7 @@
 namespace consort {
 namespace {
 
-constexpr std::size_t kMaxTemplateBytes = 1u << 20;  // the longest known ones have about 20 KB
+constexpr std::size_t kMaxTemplateBytes = 256u << 10;  // the longest known ones have about 20 KB
 
 std::string place(int line, int column) {
   return "chat template, line " + std::to_string(line) + ", column " + std::to_string(column);
@@ -29,7 +29,7 @@ ChatTemplate::~ChatTemplate() = default;
 Result<ChatTemplate> ChatTemplate::parse(std::string_view source, std::string bos_text,
                                          std::string eos_text) {
   if (source.size() > kMaxTemplateBytes)
-    return fail(ErrorKind::kInvalid, "the chat template is longer than 1 MiB", "chat template");
+    return fail(ErrorKind::kInvalid, "the chat template is longer than 256 KiB", "chat template");
   try {
     auto program = std::make_shared<Program>();
     program->body = jinja::parse_template(source);

@@ -4,11 +4,11 @@
 #include <map>
 
 #include "models/tokenizer/jinja/renderer.h"
+#include "models/tokenizer/jinja/texts.h"
+#include "models/tokenizer/utf8.h"
 
 namespace consort::jinja {
 namespace {
-
-constexpr const char* kBlanks = " \t\n\r\f\v";
 
 const Value* argument(const Arguments& arguments, std::size_t position, std::string_view name) {
   std::size_t seen = 0;
@@ -26,33 +26,9 @@ Text text_argument(const Arguments& arguments, std::size_t position, std::string
   return *v->as<Text>();
 }
 
-Text strip(const Text& text, const std::string& set, bool left, bool right) {
-  std::size_t begin = left ? text.text.find_first_not_of(set) : 0;
-  if (begin == std::string::npos) return {};
-  std::size_t end = right ? text.text.find_last_not_of(set) + 1 : text.text.size();
-  return text.substr(begin, end > begin ? end - begin : 0);
-}
-
 Text strip_with(const Value& object, const Arguments& arguments, bool left, bool right) {
   const Value* set = argument(arguments, 0, "chars");
-  return strip(to_text(object), set && set->as<Text>() ? set->as<Text>()->text : kBlanks, left, right);
-}
-
-// ASCII only, as the templates need it; other characters stay.
-Text mapped(Text text, int (*map)(int)) {
-  for (char& c : text.text)
-    if (static_cast<unsigned char>(c) < 0x80) c = static_cast<char>(map(static_cast<unsigned char>(c)));
-  return text;
-}
-
-Text capitalised(Text text, bool every_word) {
-  bool start = true;
-  for (char& c : text.text) {
-    const bool letter = std::isalpha(static_cast<unsigned char>(c)) != 0;
-    if (letter) c = static_cast<char>(start ? std::toupper(c) : std::tolower(c));
-    start = every_word ? !letter && c != '\'' : start && false;
-  }
-  return text;
+  return strip(to_text(object), set && set->as<Text>() ? &set->as<Text>()->text : nullptr, left, right);
 }
 
 Text replaced(const Text& text, const Text& from, const Text& to) {
@@ -71,29 +47,15 @@ Text replaced(const Text& text, const Text& from, const Text& to) {
   }
 }
 
-Value split(const Text& text, const Arguments& arguments, bool from_right = false) {
-  List out;
+Value split_by(const Text& text, const Arguments& arguments, bool from_right) {
   const Value* separator = argument(arguments, 0, "sep");
   const Value* most = argument(arguments, 1, "maxsplit");
-  std::int64_t left = most && most->as<std::int64_t>() ? *most->as<std::int64_t>() : -1;
-  if (separator == nullptr || !separator->as<Text>()) {
-    for (std::size_t at = text.text.find_first_not_of(kBlanks); at != std::string::npos;) {
-      const std::size_t end = text.text.find_first_of(kBlanks, at);
-      out.push_back(text.substr(at, end == std::string::npos ? end : end - at));
-      at = end == std::string::npos ? end : text.text.find_first_not_of(kBlanks, end);
-    }
-    return make_list(std::move(out));
-  }
-  const std::string& by = separator->as<Text>()->text;
-  if (by.empty()) throw RenderError("split: the separator is empty");
-  if (from_right) throw RenderError("rsplit with a separator is not supported");
-  std::size_t at = 0;
-  for (std::size_t found; left != 0 && (found = text.text.find(by, at)) != std::string::npos; --left) {
-    out.push_back(text.substr(at, found - at));
-    at = found + by.size();
-  }
-  out.push_back(text.substr(at));
-  return make_list(std::move(out));
+  const std::int64_t limit = most && most->as<std::int64_t>() ? *most->as<std::int64_t>() : -1;
+  const bool blanks = separator == nullptr || !separator->as<Text>();
+  if (blanks && from_right && limit >= 0) throw RenderError("rsplit needs a separator when it has a limit");
+  if (!blanks && separator->as<Text>()->text.empty()) throw RenderError("split: the separator is empty");
+  return make_list(blanks ? split_at_blanks(text, limit)
+                          : split(text, separator->as<Text>()->text, limit, from_right));
 }
 
 Value joined(const Value& object, const Arguments& arguments) {
@@ -120,7 +82,9 @@ Value pairs(const Value& object) {
 std::int64_t length(const Value& v) {
   if (v.undefined()) return 0;
   if (v.dict()) return static_cast<std::int64_t>(v.dict()->size());
-  return static_cast<std::int64_t>(items_of(v).size());
+  if (v.list()) return static_cast<std::int64_t>(v.list()->size());
+  if (const auto* text = v.as<Text>()) return static_cast<std::int64_t>(utf8_length(text->text));
+  throw RenderError("length: a " + type_name(v) + " has none");
 }
 
 // selectattr / rejectattr: (attribute), (attribute, test), (attribute, test, value).
@@ -156,7 +120,7 @@ Value mapped_items(const Value& object, const Arguments& arguments) {
 
 Value unique(const Value& object) {
   List out;
-  for (const Value& item : items_of(object))
+  for (const Value& item : items_of(object))  // equal() is charged, so the square is bounded
     if (std::none_of(out.begin(), out.end(), [&](const Value& v) { return equal(v, item); }))
       out.push_back(item);
   return make_list(std::move(out));
@@ -201,8 +165,9 @@ Text indented(const Text& text, const Arguments& arguments) {
 using Filter = Value (*)(const Value&, const Arguments&);
 Value json_filter(const Value& v, const Arguments& a) {
   const Value* indent = argument(a, 99, "indent");
-  return text_value(
-      to_json(v, indent && indent->as<std::int64_t>() ? static_cast<int>(*indent->as<std::int64_t>()) : -1));
+  const auto* width = indent ? indent->as<std::int64_t>() : nullptr;
+  return Text(to_json(v, width ? static_cast<int>(std::clamp<std::int64_t>(*width, 0, 32)) : -1),
+              has_outside(v));
 }
 Value default_filter(const Value& v, const Arguments& a) {
   const Value* other = argument(a, 0, "default_value");
@@ -221,10 +186,10 @@ const std::map<std::string, Filter, std::less<>>& filters() {
   using V = const Value&;
   static const std::map<std::string, Filter, std::less<>> all = {
       {"trim", [](V v, A a) -> Value { return strip_with(v, a, true, true); }},
-      {"upper", [](V v, A) -> Value { return mapped(to_text(v), std::toupper); }},
-      {"lower", [](V v, A) -> Value { return mapped(to_text(v), std::tolower); }},
-      {"title", [](V v, A) -> Value { return capitalised(to_text(v), true); }},
-      {"capitalize", [](V v, A) -> Value { return capitalised(to_text(v), false); }},
+      {"upper", [](V v, A) -> Value { return mapped(to_text(v), Case::kUpper); }},
+      {"lower", [](V v, A) -> Value { return mapped(to_text(v), Case::kLower); }},
+      {"title", [](V v, A) -> Value { return capitalised(to_text(v), Words::kSpaced); }},
+      {"capitalize", [](V v, A) -> Value { return capitalised(to_text(v), Words::kOne); }},
       {"length", [](V v, A) -> Value { return length(v); }},
       {"count", [](V v, A) -> Value { return length(v); }},
       {"default", default_filter},
@@ -314,12 +279,12 @@ const std::map<std::string, Method, std::less<>>& methods() {
       {"strip", [](V v, A a) -> Value { return strip_with(v, a, true, true); }},
       {"lstrip", [](V v, A a) -> Value { return strip_with(v, a, true, false); }},
       {"rstrip", [](V v, A a) -> Value { return strip_with(v, a, false, true); }},
-      {"split", [](V v, A a) -> Value { return split(to_text(v), a); }},
-      {"rsplit", [](V v, A a) -> Value { return split(to_text(v), a, true); }},
-      {"upper", [](V v, A) -> Value { return mapped(to_text(v), std::toupper); }},
-      {"lower", [](V v, A) -> Value { return mapped(to_text(v), std::tolower); }},
-      {"title", [](V v, A) -> Value { return capitalised(to_text(v), true); }},
-      {"capitalize", [](V v, A) -> Value { return capitalised(to_text(v), false); }},
+      {"split", [](V v, A a) -> Value { return split_by(to_text(v), a, false); }},
+      {"rsplit", [](V v, A a) -> Value { return split_by(to_text(v), a, true); }},
+      {"upper", [](V v, A) -> Value { return mapped(to_text(v), Case::kUpper); }},
+      {"lower", [](V v, A) -> Value { return mapped(to_text(v), Case::kLower); }},
+      {"title", [](V v, A) -> Value { return capitalised(to_text(v), Words::kLetters); }},
+      {"capitalize", [](V v, A) -> Value { return capitalised(to_text(v), Words::kOne); }},
       {"startswith",
        [](V v, A a) -> Value { return to_text(v).text.starts_with(text_argument(a, 0, "prefix").text); }},
       {"endswith",
@@ -342,7 +307,8 @@ const std::map<std::string, Method, std::less<>>& methods() {
       {"values",
        [](V v, A) -> Value {
          List out;
-         for (const Value& pair : *pairs(v).list()) out.push_back((*pair.list())[1]);
+         const Value all_pairs = pairs(v);
+         for (const Value& pair : *all_pairs.list()) out.push_back((*pair.list())[1]);
          return make_list(std::move(out));
        }},
       {"get",
@@ -365,9 +331,10 @@ Value range(const Arguments& arguments) {
   }
   if (values[2] == 0) throw RenderError("range: the step is 0");
   List out;
-  for (std::int64_t i = values[0]; values[2] > 0 ? i < values[1] : i > values[1]; i += values[2]) {
+  for (std::int64_t i = values[0]; values[2] > 0 ? i < values[1] : i > values[1];) {
     if (out.size() >= 100'000) throw RenderLimit("range is too long");
     out.push_back(i);
+    if (__builtin_add_overflow(i, values[2], &i)) break;
   }
   return make_list(std::move(out));
 }
@@ -384,7 +351,8 @@ bool known_method(std::string_view name) {
   return methods().contains(name);
 }
 bool known_function(std::string_view name) {
-  return name == "raise_exception" || name == "namespace" || name == "dict" || name == "range";
+  return name == "raise_exception" || name == "namespace" || name == "dict" || name == "range" ||
+         name == "strftime_now";
 }
 
 Value apply_filter(const std::string& name, const Value& object, const Arguments& arguments) {
@@ -404,6 +372,9 @@ Value call_function(const std::string& name, const Arguments& arguments) {
   if (name == "raise_exception")
     throw RenderError("the template says: " +
                       (arguments.empty() ? std::string() : to_text(arguments.front().second).text));
+  // Not offered (a prompt must not depend on the clock), but templates ask `strftime_now is defined` first.
+  if (name == "strftime_now")
+    throw RenderError("strftime_now is not available: prompts do not depend on the clock");
   Dict members;
   for (const auto& [key, value] : arguments) {
     if (key.empty() && value.dict()) {

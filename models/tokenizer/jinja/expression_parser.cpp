@@ -7,6 +7,8 @@ namespace consort::jinja {
 namespace {
 
 constexpr int kMaxDepth = 100;
+// Of one tag; a chain of operators nests as deeply as it is long. Real templates stay below 100.
+constexpr int kMaxNodes = 800;
 
 bool any_of(std::string_view word, std::initializer_list<std::string_view> words) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -58,6 +60,7 @@ void ExpressionParser::finish() {
 }
 
 ExprPtr ExpressionParser::make(ExprKind kind, std::string name) {
+  if (++nodes_ > kMaxNodes) wrong("the expression is too long", true);
   auto e = std::make_unique<Expr>();
   e->kind = kind;
   e->line = peek().line;
@@ -161,16 +164,36 @@ ExprPtr ExpressionParser::multiplicative() {
   return left;
 }
 
+// A sign binds tighter than filters and tests: -1|abs is 1.
 ExprPtr ExpressionParser::unary() {
-  if (accept("+")) return unary();
-  if (accept("-")) {
-    if (++depth_ > kMaxDepth) wrong("the expression is nested too deeply");
-    auto e = make(ExprKind::kNegate);
-    e->object = unary();
-    --depth_;
-    return e;
+  return filters(signed_value());
+}
+
+ExprPtr ExpressionParser::signed_value() {
+  const bool minus = peek().kind == Token::Kind::kOperator && peek().text == "-";
+  if (!minus && !(peek().kind == Token::Kind::kOperator && peek().text == "+")) return postfix(primary());
+  if (++depth_ > kMaxDepth) wrong("the expression is nested too deeply");
+  next();
+  ExprPtr e = signed_value();
+  --depth_;
+  if (!minus) return e;
+  auto negated = make(ExprKind::kNegate);
+  negated->object = std::move(e);
+  return negated;
+}
+
+ExprPtr ExpressionParser::filters(ExprPtr e) {
+  for (;;) {
+    if (accept("|")) {
+      e = filter(std::move(e));
+    } else if (accept_name("is")) {
+      e = test(std::move(e));
+    } else if (peek().text == "." && peek().kind == Token::Kind::kOperator) {
+      wrong("an attribute behind a filter needs brackets");
+    } else {
+      return e;
+    }
   }
-  return postfix(primary());
 }
 
 ExprPtr ExpressionParser::postfix(ExprPtr e) {
@@ -179,10 +202,6 @@ ExprPtr ExpressionParser::postfix(ExprPtr e) {
       e = attribute(std::move(e));
     } else if (accept("[")) {
       e = subscript(std::move(e));
-    } else if (accept("|")) {
-      e = filter(std::move(e));
-    } else if (accept_name("is")) {
-      e = test(std::move(e));
     } else if (peek().text == "(" && peek().kind == Token::Kind::kOperator) {
       wrong("only functions, macros and methods can be called", true);
     } else {
@@ -261,7 +280,7 @@ ExprPtr ExpressionParser::test(ExprPtr object) {
     call_arguments(*e);
   } else if (any_of(e->name, {"eq", "equalto", "ne", "in", "divisibleby", "lt", "gt", "le", "ge"})) {
     Argument argument;
-    argument.value = unary();
+    argument.value = postfix(primary());
     e->arguments.push_back(std::move(argument));
   }
   return e;
@@ -298,8 +317,17 @@ ExprPtr ExpressionParser::primary() {
       }
     }
   } else if (token.text == "(") {
+    if (accept(")")) {
+      e->kind = ExprKind::kList;
+      return e;
+    }
     e = expression();
-    if (accept(",")) wrong("tuples are not supported", true);
+    if (peek().kind == Token::Kind::kOperator && peek().text == ",") {  // a tuple serves as a list
+      auto tuple = make(ExprKind::kList);
+      tuple->items.push_back(std::move(e));
+      while (accept(",") && peek().text != ")") tuple->items.push_back(expression());
+      e = std::move(tuple);
+    }
     expect(")");
   } else if (token.text == "[") {
     e->kind = ExprKind::kList;

@@ -37,6 +37,8 @@ class ExpressionParser {
   ExprPtr concatenation();
   ExprPtr multiplicative();
   ExprPtr unary();
+  ExprPtr signed_value();
+  ExprPtr filters(ExprPtr e);
   ExprPtr postfix(ExprPtr e);
   ExprPtr primary();
   ExprPtr subscript(ExprPtr object);
@@ -49,7 +51,7 @@ class ExpressionParser {
   std::vector<Token> tokens_;
   const std::vector<std::string>& macros_;
   std::size_t at_ = 0;
-  int depth_ = 0;
+  int depth_ = 0, nodes_ = 0;
 };
 
 }  // namespace consort::jinja

@@ -1,8 +1,11 @@
 #include "models/tokenizer/jinja/lexer.h"
 
+#include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "models/tokenizer/jinja/ast.h"
+#include "models/tokenizer/utf8.h"
 
 namespace consort::jinja {
 namespace {
@@ -38,15 +41,15 @@ class Cutter {
     return std::string_view::npos;
   }
 
-  void position(std::size_t offset, int& line, int& column) const {
-    line = 1;
-    std::size_t start = 0;
-    for (std::size_t i = 0; i < offset; ++i)
-      if (source_[i] == '\n') {
-        ++line;
-        start = i + 1;
+  // REQUIRES: offsets that never go back (the count goes on from the last one).
+  void position(std::size_t offset, int& line, int& column) {
+    for (; counted_ < offset; ++counted_)
+      if (source_[counted_] == '\n') {
+        ++line_;
+        line_start_ = counted_ + 1;
       }
-    column = static_cast<int>(offset - start) + 1;
+    line = line_;
+    column = static_cast<int>(offset - line_start_) + 1;
   }
 
   // Text between tags. After a tag with `-` its leading white space goes; after a block one newline goes.
@@ -77,9 +80,10 @@ class Cutter {
   }
   bool at_line_start() const { return at_ == 0 || source_[at_ - 1] == '\n'; }
 
-  // End of the tag whose inside starts at `begin`; quotes protect.
+  // End of the tag whose inside starts at `begin`; quotes and open brackets protect (not in comments).
   std::size_t close_of(std::size_t begin, std::string_view close, bool quotes) const {
     char quote = 0;
+    int open = 0;
     for (std::size_t i = begin; i + 1 < source_.size(); ++i) {
       const char c = source_[i];
       if (quote) {
@@ -90,8 +94,11 @@ class Cutter {
         }
         continue;
       }
-      if (source_.substr(i, 2) == close) return i;
-      if (quotes && (c == '\'' || c == '"')) quote = c;
+      if (open <= 0 && source_.substr(i, 2) == close) return i;
+      if (!quotes) continue;
+      if (c == '\'' || c == '"') quote = c;
+      if (c == '{' || c == '[' || c == '(') ++open;
+      if (c == '}' || c == ']' || c == ')') --open;
     }
     return std::string_view::npos;
   }
@@ -127,6 +134,8 @@ class Cutter {
 
   std::string_view source_;
   std::size_t at_ = 0;
+  std::size_t counted_ = 0, line_start_ = 0;  // of position()
+  int line_ = 1;
   bool strip_start_ = false, trim_newline_ = false;
   std::vector<Chunk> chunks_;
 };
@@ -136,6 +145,19 @@ bool name_start(char c) {
 }
 bool name_part(char c) {
   return name_start(c) || std::isdigit(static_cast<unsigned char>(c));
+}
+
+// Appends the character of exactly `digits` hexadecimal digits and returns their number, or 0 and a question
+// mark.
+std::size_t append_code(std::string_view hex, std::size_t digits, std::string& out) {
+  unsigned code = 0;
+  const auto parsed = std::from_chars(hex.data(), hex.data() + std::min(digits, hex.size()), code, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != hex.data() + digits) {
+    out += '?';
+    return 0;
+  }
+  append_utf8(out, code);
+  return digits;
 }
 
 std::string decode_string(std::string_view raw) {
@@ -160,6 +182,12 @@ std::string decode_string(std::string_view raw) {
       case '\'':
       case '"':
         out += c;
+        break;
+      case 'x':
+        i += append_code(raw.substr(i + 1), 2, out);
+        break;
+      case 'u':
+        i += append_code(raw.substr(i + 1), 4, out);
         break;
       default:
         out += '\\';
@@ -194,9 +222,26 @@ std::vector<Token> cut_tag(const Chunk& chunk) {
       token = {Token::Kind::kName, s.substr(i, end - i), line, column};
     } else if (std::isdigit(static_cast<unsigned char>(c))) {
       while (end < s.size() && std::isdigit(static_cast<unsigned char>(s[end]))) ++end;
-      bool real = end + 1 < s.size() && s[end] == '.' && std::isdigit(static_cast<unsigned char>(s[end + 1]));
-      if (real)
-        for (++end; end < s.size() && std::isdigit(static_cast<unsigned char>(s[end]));) ++end;
+      const auto digits = [&] {
+        while (end < s.size() && std::isdigit(static_cast<unsigned char>(s[end]))) ++end;
+      };
+      const auto digit_at = [&](std::size_t at) {
+        return at < s.size() && std::isdigit(static_cast<unsigned char>(s[at])) != 0;
+      };
+      bool real = false;
+      if (end < s.size() && s[end] == '.' && digit_at(end + 1)) {
+        real = true;
+        ++end;
+        digits();
+      }
+      if (end < s.size() && (s[end] == 'e' || s[end] == 'E')) {
+        const std::size_t sign = end + 1 < s.size() && (s[end + 1] == '+' || s[end + 1] == '-') ? 2 : 1;
+        if (digit_at(end + sign)) {
+          real = true;
+          end += sign;
+          digits();
+        }
+      }
       if (end - i > 18) throw ParseError("a number is too long", line, column);
       token = {real ? Token::Kind::kFloat : Token::Kind::kInteger, s.substr(i, end - i), line, column};
     } else if (c == '\'' || c == '"') {

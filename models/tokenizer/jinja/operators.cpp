@@ -21,6 +21,7 @@ bool contains(const Value& item, const Value& container) {
     return std::any_of(list->begin(), list->end(), [&](const Value& v) { return equal(v, item); });
   if (const auto* dict = container.dict())
     return item.as<Text>() && member(*dict, item.as<Text>()->text) != nullptr;
+  if (container.undefined()) return false;
   throw RenderError("'in' needs a text, a list or a dict, not " + type_name(container));
 }
 
@@ -70,6 +71,7 @@ Value add(const Value& left, const Value& right) {
     return out;
   }
   if (left.list() && right.list()) {
+    WorkBudget::charge((left.list()->size() + right.list()->size()) * sizeof(Value));
     List out = *left.list();
     out.insert(out.end(), right.list()->begin(), right.list()->end());
     return make_list(std::move(out));
@@ -85,7 +87,8 @@ struct Range {
   std::int64_t start, stop, step;
 };
 Range bounds(const Value& start, const Value& stop, const Value& step, std::int64_t n) {
-  const std::int64_t by = step.as<None>() ? 1 : integer(step);
+  constexpr std::int64_t kFar = std::int64_t{1} << 40;  // beyond any length; keeps i + step in range
+  const std::int64_t by = step.as<None>() ? 1 : std::clamp(integer(step), -kFar, kFar);
   if (by == 0) throw RenderError("a slice's step is 0");
   const std::int64_t low = by > 0 ? 0 : -1, high = by > 0 ? n : n - 1;
   const auto place = [&](const Value& v, std::int64_t fallback) {
@@ -156,6 +159,7 @@ Value item_of(const Value& object, const Value& index) {
     return (*list)[static_cast<std::size_t>(i)];
   }
   if (const auto* text = object.as<Text>()) {
+    WorkBudget::charge(text->text.size() * sizeof(std::size_t));
     const auto starts = characters(text->text);
     const auto n = static_cast<std::int64_t>(starts.size()) - 1;
     if (i < 0) i += n;
@@ -176,6 +180,7 @@ Value slice_of(const Value& object, const Value& start, const Value& stop, const
   }
   const auto* text = object.as<Text>();
   if (text == nullptr) throw RenderError("cannot slice " + type_name(object));
+  WorkBudget::charge(text->text.size() * sizeof(std::size_t));
   const auto starts = characters(text->text);
   const Range r = bounds(start, stop, step, static_cast<std::int64_t>(starts.size()) - 1);
   Text out;
@@ -187,19 +192,26 @@ Value slice_of(const Value& object, const Value& start, const Value& stop, const
 }
 
 List items_of(const Value& v) {
-  if (const auto* list = v.list()) return *list;
   List out;
+  if (const auto* list = v.list()) {
+    WorkBudget::charge(list->size() * sizeof(Value));
+    out = *list;
+    for (const Value& item : out)
+      if (const auto* text = item.as<Text>()) WorkBudget::charge(text->text.size());
+    return out;
+  }
   if (const auto* dict = v.dict()) {
     for (const auto& [key, value] : *dict) out.push_back(text_value(key));
     return out;
   }
   if (const auto* text = v.as<Text>()) {
+    WorkBudget::charge(text->text.size() * sizeof(Value));
     const auto starts = characters(text->text);
     for (std::size_t i = 0; i + 1 < starts.size(); ++i)
       out.push_back(text->substr(starts[i], starts[i + 1] - starts[i]));
     return out;
   }
-  if (v.undefined()) throw RenderError("'" + v.as<Undefined>()->name + "' is undefined, a loop needs a list");
+  if (v.undefined()) return out;  // as in the reference: looping over nothing is no error
   throw RenderError("a loop needs a list, not " + type_name(v));
 }
 

@@ -115,14 +115,14 @@ class TemplateParser {
       node.branches.emplace_back(std::move(condition), std::move(body));
       if (at_ >= chunks_.size()) throw ParseError("'endif' is missing", chunk.line, chunk.column);
       ExpressionParser next(cut_tag(chunks_[at_]), macros_);
-      const std::string word = next.next().text;
-      if (word == "elif") {
+      const bool is_elif = next.accept_name("elif"), is_else = !is_elif && next.accept_name("else");
+      if (is_elif) {
         ++at_;
         condition = next.expression();
         next.finish();
         continue;
       }
-      if (word == "else") {
+      if (is_else) {
         next.finish();
         ++at_;
         node.branches.emplace_back(nullptr, block({"endif"}, depth + 1));
@@ -195,7 +195,13 @@ class TemplateParser {
 }  // namespace
 
 Body parse_template(std::string_view source) {
-  return TemplateParser(source).run();
+  std::string text;  // every line break counts as one newline, as in the reference
+  text.reserve(source.size());
+  for (std::size_t at = 0; at < source.size(); ++at) {
+    if (source[at] == '\r' && source.substr(at, 2) == "\r\n") ++at;
+    text += source[at] == '\r' ? '\n' : source[at];
+  }
+  return TemplateParser(text).run();
 }
 
 }  // namespace consort::jinja

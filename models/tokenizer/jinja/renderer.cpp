@@ -3,7 +3,6 @@
 namespace consort::jinja {
 namespace {
 
-constexpr int kMaxDepth = 200;
 constexpr int kMaxNesting = 32;
 
 Value loop_value(std::size_t index, const List& items) {
@@ -18,7 +17,8 @@ Value loop_value(std::size_t index, const List& items) {
 // Whether `v` may be kept in the namespace `home`: it must not hold `home` itself (printing it would never
 // end) and must stay shallow.
 bool can_keep(const Value& v, const Dict* home, int depth = 0) {
-  if (depth > kMaxNesting || v.dict() == home) return false;
+  WorkBudget::charge(1);
+  if (depth > kMaxNesting || (home != nullptr && v.dict() == home)) return false;
   if (const List* list = v.list())
     for (const Value& item : *list)
       if (!can_keep(item, home, depth + 1)) return false;
@@ -35,6 +35,7 @@ Renderer::Renderer(Dict globals) : scopes_(1) {
 }
 
 Text Renderer::render(const Body& body) {
+  const WorkBudget budget(kMaxWorkBytes);
   Text out;
   run(body, out);
   return out;
@@ -51,7 +52,10 @@ void Renderer::write(Text& out, const Text& text) {
 
 Value Renderer::lookup(const std::string& name) const {
   for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
-    if (const auto found = scope->find(name); found != scope->end()) return found->second;
+    if (const auto found = scope->find(name); found != scope->end()) {
+      if (const auto* text = found->second.as<Text>()) WorkBudget::charge(text->text.size());
+      return found->second;
+    }
   return Undefined{name};
 }
 
@@ -63,6 +67,7 @@ Renderer::Flow Renderer::run(const Body& body, Text& out) {
 
 Renderer::Flow Renderer::run(const Node& node, Text& out) {
   step();
+  const Deeper deeper(depth_);
   switch (node.kind) {
     case NodeKind::kText:
       write(out, Text(node.text));
@@ -99,6 +104,7 @@ Renderer::Flow Renderer::run(const Node& node, Text& out) {
 }
 
 void Renderer::assign(const Node& node, Value value) {
+  if (!can_keep(value, nullptr)) throw RenderLimit("lists and dicts are nested too deeply");
   if (node.attribute.empty()) {
     scopes_.back()[node.text] = std::move(value);
     return;
@@ -157,7 +163,6 @@ Arguments Renderer::evaluate_arguments(const Expr& e) {
 }
 
 Value Renderer::call_macro(const Node& macro, const Arguments& arguments) {
-  if (++depth_ > kMaxDepth) throw RenderLimit("macros call each other too deeply");
   Scope scope;
   std::size_t position = 0;
   for (std::size_t i = 0; i < macro.targets.size(); ++i)
@@ -171,12 +176,13 @@ Value Renderer::call_macro(const Node& macro, const Arguments& arguments) {
   // A macro sees its own names and the globals, not its caller's loops.
   std::vector<Scope> outer = std::move(scopes_);
   scopes_.clear();
+  for (const auto& [name, value] : outer.front())
+    WorkBudget::charge(sizeof(Value) + (value.as<Text>() ? value.as<Text>()->text.size() : 0));
   scopes_.push_back(outer.front());
   scopes_.push_back(std::move(scope));
   Text out;
   run(macro.body, out);
   scopes_ = std::move(outer);
-  --depth_;
   return out;
 }
 
@@ -190,6 +196,7 @@ Value Renderer::call(const Expr& e) {
 
 Value Renderer::evaluate(const Expr& e) {
   step();
+  const Deeper deeper(depth_);
   switch (e.kind) {
     case ExprKind::kLiteral:
       return e.literal;
@@ -202,8 +209,12 @@ Value Renderer::evaluate(const Expr& e) {
     }
     case ExprKind::kDict: {
       Dict members;
-      for (const auto& [key, value] : e.members)
-        members.emplace_back(to_text(evaluate(*key)).text, evaluate(*value));
+      for (const auto& [key, value] : e.members) {
+        Text name = to_text(evaluate(*key));
+        // A key has no mask: text from outside would lose its mark there.
+        if (name.outside()) throw RenderError("a message's text cannot be the key of a dict");
+        members.emplace_back(std::move(name.text), evaluate(*value));
+      }
       return make_dict(std::move(members));
     }
     case ExprKind::kAttribute:

@@ -10,13 +10,11 @@
 
 namespace consort::jinja {
 
-// A template that runs longer, or writes more, is stopped (RenderLimit).
+// A template that runs longer, copies more, writes more or calls itself deeper is stopped (RenderLimit).
 inline constexpr std::int64_t kMaxSteps = 5'000'000;
+inline constexpr std::int64_t kMaxWorkBytes = 256ll << 20;
 inline constexpr std::size_t kMaxOutputBytes = 64u << 20;
-
-struct RenderLimit : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+inline constexpr int kMaxCallDepth = 1500;  // of nested nodes and expressions; about 1 MB of stack
 
 using Arguments = std::vector<std::pair<std::string, Value>>;  // name (empty: by position), value
 
@@ -39,6 +37,15 @@ class Renderer {
   Value call_macro(const Node& macro, const Arguments& arguments);
   Arguments evaluate_arguments(const Expr& e);
   void step();
+
+  // Counts how deeply run() and evaluate() are nested.
+  struct Deeper {
+    explicit Deeper(int& depth) : depth(depth) {
+      if (++depth > kMaxCallDepth) throw RenderLimit("the template calls itself too deeply");
+    }
+    ~Deeper() { --depth; }
+    int& depth;
+  };
 
   std::vector<Scope> scopes_;
   std::map<std::string, const Node*, std::less<>> macros_;

@@ -1,26 +1,55 @@
 #include "models/tokenizer/jinja/value.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 namespace consort::jinja {
 
+namespace {
+
+thread_local WorkBudget* current_budget = nullptr;
+
+constexpr int kMaxNesting = 64;  // of lists and dicts in each other
+
+void check_depth(int depth) {
+  if (depth > kMaxNesting) throw RenderLimit("lists and dicts are nested too deeply");
+}
+
+}  // namespace
+
+WorkBudget::WorkBudget(std::int64_t bytes) : left_(bytes), outer_(current_budget) {
+  current_budget = this;
+}
+WorkBudget::~WorkBudget() {
+  current_budget = outer_;
+}
+void WorkBudget::charge(std::size_t bytes) {
+  if (current_budget == nullptr) return;
+  current_budget->left_ -= static_cast<std::int64_t>(bytes);
+  if (current_budget->left_ < 0) throw RenderLimit("the template does too much work");
+}
+
 Text Text::substr(std::size_t begin, std::size_t count) const {
   Text out;
+  WorkBudget::charge(std::min(count, text.size()) + 32);
   out.text = text.substr(begin, count);
   out.mask = mask.substr(begin, count);
   return out;
 }
 
 void Text::append(const Text& other) {
+  WorkBudget::charge(other.text.size() + 1);
   text += other.text;
   mask += other.mask;
 }
 
 Value make_list(List items) {
+  WorkBudget::charge((items.size() + 1) * sizeof(Value));
   return std::make_shared<List>(std::move(items));
 }
 Value make_dict(Dict members) {
+  WorkBudget::charge((members.size() + 1) * 2 * sizeof(Value));
   return std::make_shared<Dict>(std::move(members));
 }
 Value text_value(std::string s) {
@@ -74,9 +103,39 @@ std::string quoted(const std::string& s) {
   return out + quote;
 }
 
-Text repr(const Value& v) {
+Text printed(const Value& v, int depth);
+
+Text repr(const Value& v, int depth) {
   if (const auto* t = v.as<Text>()) return Text(quoted(t->text), t->outside());
-  return to_text(v);
+  if (v.undefined()) return Text("Undefined");
+  return printed(v, depth);
+}
+
+Text printed(const Value& v, int depth) {
+  check_depth(depth);
+  if (const auto* t = v.as<Text>()) return *t;
+  if (v.as<None>()) return Text("None");
+  if (const auto* b = v.as<bool>()) return Text(*b ? "True" : "False");
+  if (const auto* i = v.as<std::int64_t>()) return Text(std::to_string(*i));
+  if (const auto* d = v.as<double>()) return Text(number_text(*d));
+  Text out;
+  if (const auto* l = v.list()) {
+    out.append(Text("["));
+    for (std::size_t i = 0; i < l->size(); ++i) {
+      if (i) out.append(Text(", "));
+      out.append(repr((*l)[i], depth + 1));
+    }
+    out.append(Text("]"));
+  } else if (const auto* d = v.dict()) {
+    out.append(Text("{"));
+    for (std::size_t i = 0; i < d->size(); ++i) {
+      if (i) out.append(Text(", "));
+      out.append(Text(quoted((*d)[i].first) + ": "));
+      out.append(repr((*d)[i].second, depth + 1));
+    }
+    out.append(Text("}"));
+  }
+  return out;
 }
 
 std::string json_string(const std::string& s) {
@@ -93,6 +152,10 @@ std::string json_string(const std::string& s) {
       out += "\\r";
     } else if (c == '\t') {
       out += "\\t";
+    } else if (c == '\b') {
+      out += "\\b";
+    } else if (c == '\f') {
+      out += "\\f";
     } else if (u < 0x20) {
       out += std::string("\\u00") + kHex[u >> 4] + kHex[u & 15];
     } else {
@@ -107,7 +170,8 @@ void write_json(const Value& v, int indent, int depth, std::string& out) {
     if (indent >= 0) out += "\n" + std::string(static_cast<std::size_t>(indent * level), ' ');
   };
   const char* comma = indent >= 0 ? "," : ", ";
-  if (depth > 64) throw RenderError("tojson: the value is nested too deeply");
+  check_depth(depth);
+  WorkBudget::charge(1);
   if (const auto* l = v.list()) {
     out += "[";
     for (std::size_t i = 0; i < l->size(); ++i) {
@@ -128,6 +192,7 @@ void write_json(const Value& v, int indent, int depth, std::string& out) {
     if (!d->empty()) line(depth);
     out += "}";
   } else if (const auto* t = v.as<Text>()) {
+    WorkBudget::charge(t->text.size());
     out += json_string(t->text);
   } else if (const auto* b = v.as<bool>()) {
     out += *b ? "true" : "false";
@@ -143,29 +208,17 @@ void write_json(const Value& v, int indent, int depth, std::string& out) {
 }  // namespace
 
 Text to_text(const Value& v) {
-  if (const auto* t = v.as<Text>()) return *t;
-  if (v.as<None>()) return Text("None");
-  if (const auto* b = v.as<bool>()) return Text(*b ? "True" : "False");
-  if (const auto* i = v.as<std::int64_t>()) return Text(std::to_string(*i));
-  if (const auto* d = v.as<double>()) return Text(number_text(*d));
-  Text out;
-  if (const auto* l = v.list()) {
-    out.append(Text("["));
-    for (std::size_t i = 0; i < l->size(); ++i) {
-      if (i) out.append(Text(", "));
-      out.append(repr((*l)[i]));
-    }
-    out.append(Text("]"));
-  } else if (const auto* d = v.dict()) {
-    out.append(Text("{"));
-    for (std::size_t i = 0; i < d->size(); ++i) {
-      if (i) out.append(Text(", "));
-      out.append(Text(quoted((*d)[i].first) + ": "));
-      out.append(repr((*d)[i].second));
-    }
-    out.append(Text("}"));
-  }
-  return out;
+  if (const auto* t = v.as<Text>()) WorkBudget::charge(t->text.size());
+  return printed(v, 0);
+}
+
+bool has_outside(const Value& v) {
+  WorkBudget::charge(1);
+  if (const auto* t = v.as<Text>()) return t->outside();
+  if (const auto* l = v.list()) return std::any_of(l->begin(), l->end(), has_outside);
+  if (const auto* d = v.dict())
+    return std::any_of(d->begin(), d->end(), [](const auto& entry) { return has_outside(entry.second); });
+  return false;
 }
 
 std::string type_name(const Value& v) {
@@ -190,7 +243,21 @@ bool numeric(const Value& v, double& out) {
 
 }  // namespace
 
+namespace {
+
+bool equal_within(const Value& a, const Value& b, int depth);
+
+}  // namespace
+
 bool equal(const Value& a, const Value& b) {
+  return equal_within(a, b, 0);
+}
+
+namespace {
+
+bool equal_within(const Value& a, const Value& b, int depth) {
+  check_depth(depth);
+  WorkBudget::charge(1);
   double x = 0, y = 0;
   if (numeric(a, x) && numeric(b, y)) return x == y;
   if (a.v.index() != b.v.index()) return false;
@@ -199,18 +266,20 @@ bool equal(const Value& a, const Value& b) {
     const List& r = *b.list();
     if (l->size() != r.size()) return false;
     for (std::size_t i = 0; i < r.size(); ++i)
-      if (!equal((*l)[i], r[i])) return false;
+      if (!equal_within((*l)[i], r[i], depth + 1)) return false;
     return true;
   }
   if (const auto* d = a.dict()) {
     if (d->size() != b.dict()->size()) return false;
     for (const auto& [key, value] : *d) {
       const Value* other = member(*b.dict(), key);
-      if (other == nullptr || !equal(value, *other)) return false;
+      if (other == nullptr || !equal_within(value, *other, depth + 1)) return false;
     }
   }
   return true;
 }
+
+}  // namespace
 
 int compare(const Value& a, const Value& b) {
   double x = 0, y = 0;

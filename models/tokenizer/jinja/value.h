@@ -13,6 +13,30 @@
 
 namespace consort::jinja {
 
+// What a template's author or its data did wrong while rendering.
+struct RenderError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+// A template that runs too long, nests too deeply or writes too much is stopped.
+struct RenderLimit : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Bounds what one rendering may copy and allocate, in bytes; one a thread at a time (the innermost counts).
+// Everything that makes texts or lists charges it, so a hostile template can exhaust neither time nor memory.
+class WorkBudget {
+ public:
+  explicit WorkBudget(std::int64_t bytes);
+  ~WorkBudget();
+  WorkBudget(const WorkBudget&) = delete;
+  WorkBudget& operator=(const WorkBudget&) = delete;
+  static void charge(std::size_t bytes);  // throws RenderLimit; free of charge without a budget
+
+ private:
+  std::int64_t left_;
+  WorkBudget* outer_;
+};
+
 // A byte of `mask` is 1 where the byte of `text` came from outside. Same length always.
 struct Text {
   std::string text, mask;
@@ -61,12 +85,9 @@ bool truthy(const Value& v);
 Text to_text(const Value& v);           // what {{ v }} prints (Python's str)
 std::string type_name(const Value& v);  // for messages
 bool equal(const Value& a, const Value& b);
-int compare(const Value& a, const Value& b);      // numbers or texts; throws RenderError otherwise
+int compare(const Value& a, const Value& b);      // numbers or texts (by code point); RenderError otherwise
 std::string to_json(const Value& v, int indent);  // indent < 0: one line
 
-// What a template's author or its data did wrong while rendering.
-struct RenderError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+bool has_outside(const Value& v);  // any text in it came from outside
 
 }  // namespace consort::jinja
