@@ -1,0 +1,42 @@
+#include "scheduler/workflow/bench_steps.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "scheduler/workflow/runner_test_support.h"
+
+namespace consort {
+namespace {
+
+TEST(BenchStepsTest, MeasuresEveryVariantAndMemoryStaysFlat) {
+  const std::filesystem::path directory =
+      std::filesystem::temp_directory_path() / ("consort-bench-steps-" + std::to_string(::getpid()));
+  auto store = Store::open(directory.string());
+  ASSERT_TRUE(store) << store.error().line();
+  auto journal = Journal::open(**store);
+  ASSERT_TRUE(journal) << journal.error().line();
+  test::Kinds fakes;
+  StepsBenchOptions options;
+  options.rounds = 3;
+  options.steps = 2000;
+  options.memory_steps = 200'000;
+  options.call_kind = "echo";
+  Result<Value> measured = bench_steps(fakes.kinds, journal->get(), options);
+  ASSERT_TRUE(measured) << measured.error().line();
+  const Value variants = measured->get("variants");
+  ASSERT_EQ(variants.size(), 5u);
+  for (const Value& variant : variants.as_array())
+    EXPECT_GT(variant.get("microseconds_per_step").as_number(), 0) << write_json(variant);
+  // A kept path or span for each step would be at least 16 MB here.
+  EXPECT_LT(measured->get("memory").get("growth_bytes").as_integer(), 8 << 20);
+  EXPECT_EQ((*journal)->list()->size(), 0u);  // the bench leaves nothing behind
+  if (std::getenv("CONSORT_BENCH_PRINT")) puts(write_json_pretty(*measured).c_str());
+  journal->reset();
+  store->reset();
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace consort
