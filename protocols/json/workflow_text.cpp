@@ -16,7 +16,8 @@ constexpr std::uintmax_t kMaxDocumentBytes = 16u << 20;
 
 Result<std::string> read_text(const std::string& path) {
   std::error_code ec;
-  if (!fs::exists(path, ec)) return fail(ErrorKind::kNotFound, "no such workflow document", path, "check the path");
+  if (!fs::exists(path, ec))
+    return fail(ErrorKind::kNotFound, "no such workflow document", path, "check the path");
   if (!fs::is_regular_file(path, ec)) return fail(ErrorKind::kInvalid, "a workflow document is a file", path);
   if (fs::file_size(path, ec) > kMaxDocumentBytes)
     return fail(ErrorKind::kInvalid, "the workflow document is larger than 16 MiB", path);
@@ -38,7 +39,8 @@ WorkflowParse read_workflow(std::string_view text, const CallKinds& kinds, Workf
   return parse;
 }
 
-Result<WorkflowParse> read_workflow_file(const std::string& path, const CallKinds& kinds, WorkflowSource* source) {
+Result<WorkflowParse> read_workflow_file(const std::string& path, const CallKinds& kinds,
+                                         WorkflowSource* source) {
   CONSORT_TRY(text, read_text(path));
   return read_workflow(text, kinds, source);
 }
@@ -100,7 +102,8 @@ FolderWorkflows::FolderWorkflows(std::string folder, std::shared_ptr<const CallK
 }
 FolderWorkflows::~FolderWorkflows() = default;
 
-Result<WorkflowPtr> FolderWorkflows::find(std::string_view space, std::string_view name, std::string_view version) {
+Result<WorkflowPtr> FolderWorkflows::find(std::string_view space, std::string_view name,
+                                          std::string_view version) {
   auto all = impl_->candidates(space, name);
   if (!version.empty() && version != "latest")
     std::erase_if(all, [&](const auto& c) { return c.version != version; });
@@ -110,6 +113,8 @@ Result<WorkflowPtr> FolderWorkflows::find(std::string_view space, std::string_vi
   return impl_->open(all.back().file);
 }
 
-std::string workflow_schema_text(const CallKinds& kinds) { return write_json_pretty(workflow_schema(kinds)); }
+std::string workflow_schema_text(const CallKinds& kinds) {
+  return write_json_pretty(workflow_schema(kinds));
+}
 
 }  // namespace consort
