@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "agents/calls/agent.h"
+
 namespace consort {
 
 #define CONSORT_ENTRY(name) std::shared_ptr<TaskHandler> make_##name##_call(CallServices services);
@@ -22,6 +24,7 @@ std::shared_ptr<const CallKinds> make_call_kinds(CallServices services) {
 #define CONSORT_ENTRY(name) add(*kinds, make_##name##_call(services));
 #include "agents/calls/registry.inc"
 #undef CONSORT_ENTRY
+  kinds->set_agent_schema(agent_schema());
   return kinds;
 }
 
