@@ -159,10 +159,11 @@ void PeerLink::run() {
 }
 
 bool PeerLink::take_items() {
+  HandOver& hand_over = hand_over_of(inbox_address_);
   for (int i = 0; i < kBatch; ++i) {
     Frame frame;
     if (zmq_msg_recv(frame.raw(), inbox_->get(), ZMQ_DONTWAIT) < 0) return true;
-    Item* item = item_of<Item>(frame);
+    Item* item = item_of<Item>(frame, hand_over);
     if (!item) continue;
     if (item->kind == Item::Kind::kStop) return false;
     handle_item(*item);

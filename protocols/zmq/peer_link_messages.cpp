@@ -342,7 +342,12 @@ Status PeerLink::transmit(const std::string& route, const Message& message) {
     using Owner = std::shared_ptr<const void>;
     auto* owner = new Owner(encoded.tensors[i].owner);
     zmq_msg_t frame;
-    const auto release = [](void*, void* hint) { delete static_cast<Owner*>(hint); };
+    static HandOver to_io_thread;
+    const auto release = [](void*, void* hint) {
+      to_io_thread.take();
+      delete static_cast<Owner*>(hint);
+    };
+    to_io_thread.give();
     if (zmq_msg_init_data(&frame, view.data, view.bytes(), release, owner) != 0) {
       delete owner;
       zmq_msg_init(&frame);

@@ -168,13 +168,14 @@ Status Switch::send(Outlet& outlet, Message message) {
 }
 
 void Switch::run() {
+  HandOver& hand_over = hand_over_of(address_);
   for (;;) {
     Frame frame;
     if (zmq_msg_recv(frame.raw(), inbound_->get(), 0) < 0) {
       if (zmq_errno() == EINTR) continue;
       break;  // the context is gone
     }
-    Envelope* envelope = item_of<Envelope>(frame);
+    Envelope* envelope = item_of<Envelope>(frame, hand_over);
     if (!envelope || !envelope->port) break;  // stop
     deliver(*envelope);
   }

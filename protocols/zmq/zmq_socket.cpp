@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <array>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -62,10 +64,15 @@ Status Socket::set(int option, const std::string& value) {
   return fail(ErrorKind::kIo, "cannot set a ZeroMQ option: " + zmq_error());
 }
 
+HandOver& hand_over_of(const std::string& address) {
+  static std::array<HandOver, 64> slots;  // shared slots order more than they must, never less
+  return slots[std::hash<std::string>{}(address) % slots.size()];
+}
+
 Result<std::unique_ptr<Outlet>> Outlet::connect(const std::string& inproc_address, int high_water_mark) {
   CONSORT_TRY(socket, Socket::open(ZMQ_PUSH, high_water_mark));
   CONSORT_CHECK_OK(socket.connect(inproc_address));
-  return std::unique_ptr<Outlet>(new Outlet(std::move(socket)));
+  return std::unique_ptr<Outlet>(new Outlet(std::move(socket), hand_over_of(inproc_address)));
 }
 
 std::string random_hex(int bytes) {

@@ -3,6 +3,7 @@
 // ZeroMQ asks for when a socket changes threads).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -57,13 +58,30 @@ class Frame {
   zmq_msg_t message_;
 };
 
+// ZeroMQ publishes a frame with barriers of its own, which neither the C++ memory model nor TSan knows of.
+// The sender says give() before it sends, whoever reads or frees the content says take() first.
+class HandOver {
+ public:
+  void give() { given_.fetch_add(1, std::memory_order_release); }
+  void take() { (void)given_.load(std::memory_order_acquire); }
+
+ private:
+  alignas(64) std::atomic<std::uint64_t> given_{0};
+};
+// That of an inproc address. Lives as long as the process: ZeroMQ's threads free frames late.
+HandOver& hand_over_of(const std::string& address);
+
 // Sends `item` itself as a frame (a pointer, nothing is copied). True when the socket took it; on false the
 // item stays with the caller. ZeroMQ deletes items that never arrive.
 template <typename T>
-bool send_item(Socket& socket, std::unique_ptr<T>& item) {
+bool send_item(Socket& socket, HandOver& hand_over, std::unique_ptr<T>& item) {
   zmq_msg_t message;
-  const auto destroy = [](void* data, void*) { delete static_cast<T*>(data); };
-  if (zmq_msg_init_data(&message, item.get(), sizeof(T), destroy, nullptr) != 0) return false;
+  const auto destroy = [](void* data, void* given) {
+    static_cast<HandOver*>(given)->take();
+    delete static_cast<T*>(data);
+  };
+  if (zmq_msg_init_data(&message, item.get(), sizeof(T), destroy, &hand_over) != 0) return false;
+  hand_over.give();
   T* raw = item.release();
   if (zmq_msg_send(&message, socket.get(), ZMQ_DONTWAIT) >= 0) return true;
   // Closing the frame deletes the item; the caller wants it back, so its content moves to a new one.
@@ -74,7 +92,8 @@ bool send_item(Socket& socket, std::unique_ptr<T>& item) {
 
 // The item of a frame that send_item() sent: valid while the frame lives.
 template <typename T>
-T* item_of(Frame& frame) {
+T* item_of(Frame& frame, HandOver& hand_over) {
+  hand_over.take();
   return frame.size() == sizeof(T) ? static_cast<T*>(zmq_msg_data(frame.raw())) : nullptr;
 }
 
@@ -87,13 +106,14 @@ class Outlet {
   template <typename T>
   bool push(std::unique_ptr<T>& item) {
     std::lock_guard lock(mutex_);
-    return send_item(socket_, item);
+    return send_item(socket_, hand_over_, item);
   }
 
  private:
-  explicit Outlet(Socket socket) : socket_(std::move(socket)) {}
+  Outlet(Socket socket, HandOver& hand_over) : socket_(std::move(socket)), hand_over_(hand_over) {}
   std::mutex mutex_;
   Socket socket_;
+  HandOver& hand_over_;
 };
 
 std::string random_hex(int bytes);  // from the system's random source

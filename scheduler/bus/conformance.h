@@ -301,18 +301,18 @@ TYPED_TEST_P(ChannelConformance, ReceiversMaySendAttachAndLeave) {
   Mailbox mail;
   Channel& far = this->bench.far();
   std::unique_ptr<Endpoint> server, inner;
-  std::atomic<bool> ready{false};
+  std::atomic<Endpoint*> self{nullptr};
   server = this->attach(far, "model/a", [&](Message m) {
-    if (!ready) return;
+    if (self == nullptr) return;
     if (m.body == Value("attach")) inner = *far.attach("model/inner", [](Message) {});
     Message answer;
     answer.type = MessageType::kResponse;
     answer.to = m.from;
     answer.correlation = m.id;
-    (void)server->send(std::move(answer));
+    (void)self.load()->send(std::move(answer));
     if (m.body == Value("leave")) inner.reset();
   });
-  ready = true;
+  self = server.get();
   auto client = this->attach(this->bench.near(), "client/1", mail.receiver());
   ASSERT_TRUE(client->send(request("model/a", Value("attach"))));
   EXPECT_TRUE(mail.wait(1));
