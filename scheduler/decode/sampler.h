@@ -28,9 +28,10 @@ namespace consort {
 
 // Reusable buffers for one row of logits. Owned by whoever samples (one a lane thread); not thread-safe.
 struct SamplerScratch {
-  std::vector<float> adjusted;             // logits after bias and penalties
-  std::vector<float> weights;              // exp((logit - max) / temperature)
-  std::vector<std::uint32_t> kept, spare;  // candidate ids, ascending
+  std::vector<float> adjusted;      // logits after bias and penalties
+  std::vector<float> weights;       // exp((logit - max) / temperature)
+  std::vector<double> blocks;       // sums of kWeightBlock weights each
+  std::vector<std::uint32_t> kept;  // candidate ids, ascending
 };
 
 // Checks ranges: temperature finite and >= 0; top_k >= 0; 0 < top_p <= 1; 0 <= min_p <= 1; repetition_penalty
