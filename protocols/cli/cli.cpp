@@ -42,6 +42,8 @@ void add_global_options(CLI::App& app, Options& o) {
   app.add_option("--models-dir", o.models_dir, "folder of the weights (CONSORT_MODELS_DIR)")->type_name("DIR");
   app.add_option("--threads", o.threads, "compute threads (default: the cores this process may use)");
   app.add_option("--device", o.device, "auto | cpu")->type_name("DEVICE");
+  app.add_option("--bus", o.bus, "ipc://PATH: the models live in a `consort node --join` of that address")
+      ->type_name("ADDRESS");
   app.add_option("--isa", o.isa, "force an instruction set: scalar | avx2 | avx512")->type_name("ISA");
   app.add_option("--seed", o.seed, "seed of everything random (default: random, printed)");
   app.add_flag("--json", o.json, "results as JSON");

@@ -22,11 +22,12 @@ class Retrieval;
 class DevicePool;
 class Journal;
 class CallKinds;
+class Lane;
 
 struct EngineSetup {
   bool store = false;   // open the data directory (one process at a time)
-  std::string listen;   // ipc address on which other processes may join this bus
-  std::string join;     // bus of another process to join
+  std::string listen;   // bus address (ipc://PATH) on which a node hosts this process's models; default --bus
+  std::string join;     // bus of another process to host models for (consort node)
 };
 
 class Engine {
@@ -37,6 +38,7 @@ class Engine {
   const Catalogue& catalogue() const;
   DevicePool& pool();
   Channel& channel();
+  Lane& lane();
   ModelDirectory& models();
   Store& store();            // REQUIRES: setup.store
   Retrieval& retrieval();    // REQUIRES: setup.store

@@ -3,7 +3,8 @@
 namespace consort {
 
 const std::vector<AddCommand>& commands() {
-  static const std::vector<AddCommand> all = {add_models, add_render, add_tokenize, add_version};
+  static const std::vector<AddCommand> all = {add_embed, add_generate, add_logits, add_memory, add_models,   add_render, add_run,
+                                              add_runs,  add_score,    add_tokenize, add_version, add_workflow};
   return all;
 }
 
