@@ -1,0 +1,55 @@
+// The options of `call: ensemble` as the rest of the call uses them. Private to this folder.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agents/ensemble/strategy.h"
+#include "scheduler/host/model_handle.h"
+#include "scheduler/value/value.h"
+
+namespace consort::ensemble_call {
+
+// One member, in declared order.
+struct Member {
+  std::string name, model, instructions;
+  std::optional<std::string> prompt;  // in place of the call's
+  bool plain_template = false;
+  double weight = 1;
+  Value generation;  // options of call, agent and member, the later over the earlier
+};
+
+// One text that stands for election, and who brought it.
+struct Candidate {
+  std::string text;
+  std::vector<std::string> from;
+};
+
+struct Plan {
+  std::string task, strategy;
+  Value strategy_options;
+  PredictionNeed need = PredictionNeed::kAnswers;
+  MemberPolicy policy;
+  std::vector<Member> members;
+  std::vector<Candidate> candidates;  // given ones, or the choices
+  bool propose = true;                // members write answers or candidates
+  Value view;                         // object with prompt or messages: what members answer
+  Value score_view, contrast_view;    // contrast: null when there is none
+  std::optional<std::string> join;
+  std::vector<std::string> signals;
+};
+
+// `with` has passed the schema. Errors: kInvalid (no prompt, an unknown strategy, weights that do not fit,
+// options that contradict each other).
+Result<Plan> read_plan(const Value& with, const Value* agents);
+
+// What `member` is asked under one of the plan's views: its own prompt counts in place of the plan's main
+// view, an agent's instructions go first.
+Result<Prompt> member_prompt(const Member& member, const Value& view, bool is_main_view);
+
+// Adds a text, trimmed of white space around it; equal texts are one candidate with several origins. Empty
+// texts are left out.
+void add_candidate(std::vector<Candidate>& candidates, const std::string& text, const std::string& from);
+
+}  // namespace consort::ensemble_call
