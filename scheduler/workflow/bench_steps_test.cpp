@@ -3,17 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
 
+#include "memory/store/temporary_store.h"
 #include "scheduler/workflow/runner_test_support.h"
 
 namespace consort {
 namespace {
 
 TEST(BenchStepsTest, MeasuresEveryVariantAndMemoryStaysFlat) {
-  const std::filesystem::path directory =
-      std::filesystem::temp_directory_path() / ("consort-bench-steps-" + std::to_string(::getpid()));
-  auto store = Store::open(directory.string());
+  const testing::TemporaryDirectory directory;
+  auto store = Store::open(directory / "store");
   ASSERT_TRUE(store) << store.error().line();
   auto journal = Journal::open(**store);
   ASSERT_TRUE(journal) << journal.error().line();
@@ -33,9 +32,6 @@ TEST(BenchStepsTest, MeasuresEveryVariantAndMemoryStaysFlat) {
   EXPECT_LT(measured->get("memory").get("growth_bytes").as_integer(), 8 << 20);
   EXPECT_EQ((*journal)->list()->size(), 0u);  // the bench leaves nothing behind
   if (std::getenv("CONSORT_BENCH_PRINT")) puts(write_json_pretty(*measured).c_str());
-  journal->reset();
-  store->reset();
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

@@ -247,7 +247,7 @@ Running<StepResult> run_task(RunState& run, const Task& task, Frame frame, Value
       co_return tl::unexpected(failed(run, active, std::move(problem), outer));
     }
   }
-  ++run.finished;
+  ++(stored ? run.replayed : run.finished);
   end_span(run, active, "finished", &*output, &result->usage);
   StepResult step{std::move(*output), result->then.value_or(task.then),
                   result->then ? result->jump_limit : task.limit};

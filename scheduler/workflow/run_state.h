@@ -66,7 +66,6 @@ class RunState : public std::enable_shared_from_this<RunState> {
   const std::uint64_t seed;
   const RunDurability durability;
   const EvaluationLimits evaluation;
-  std::stop_source stop;  // of the whole run
   WorkflowPtr workflow;
   bool replaying = false;
   std::uint64_t finished = 0, replayed = 0;
