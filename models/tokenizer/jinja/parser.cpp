@@ -101,6 +101,8 @@ class TemplateParser {
       node.body = block({"endgeneration"}, depth + 1);
       close("endgeneration", chunk);
     } else {
+      if (word.starts_with("end") || word == "else" || word == "elif")
+        throw ParseError("'" + word + "' has no opening statement", chunk.line, chunk.column);
       throw ParseError("the statement '" + word + "' is not supported", chunk.line, chunk.column, true);
     }
     body.push_back(std::move(node));

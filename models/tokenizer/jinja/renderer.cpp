@@ -148,6 +148,7 @@ Renderer::Flow Renderer::run_for(const Node& node, Text& out) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     step();
     scopes_.back().clear();
+    WorkBudget::charge(256);  // the loop's own variables
     scopes_.back()["loop"] = loop_value(i, items);
     bind(items[i]);
     if (run(node.body, out) == Flow::kBreak) break;

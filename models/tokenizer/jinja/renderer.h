@@ -11,7 +11,7 @@
 namespace consort::jinja {
 
 // A template that runs longer, copies more, writes more or calls itself deeper is stopped (RenderLimit).
-inline constexpr std::int64_t kMaxSteps = 5'000'000;
+inline constexpr std::int64_t kMaxSteps = 2'000'000;
 inline constexpr std::int64_t kMaxWorkBytes = 256ll << 20;
 inline constexpr std::size_t kMaxOutputBytes = 64u << 20;
 inline constexpr int kMaxCallDepth = 1500;  // of nested nodes and expressions; about 1 MB of stack
