@@ -24,11 +24,12 @@ struct Flags {
 // Says on stderr which task runs; one line each, nothing with --quiet.
 void narrate(CliContext& c, const RunEvent& event) {
   if (c.options.quiet || event.type != "task") return;
-  const Value* state = event.data.find("state");
-  if (state == nullptr || !state->is_string()) return;
-  const Value name = event.data.get("kind");
-  c.console.note(fmt::format("   {:<9} {} {}", state->as_string(), event.task,
-                             name.is_string() ? "(" + name.as_string() + ")" : ""));
+  const Value status = event.data.get("status"), kind = event.data.get("kind"), took = event.data.get("milliseconds");
+  if (!status.is_string() || status.as_string() == "sent") return;
+  // Steps that only move data are too quick to be worth a line each.
+  if (kind.is_string() && !kind.as_string().starts_with("call") && status.as_string() == "finished") return;
+  c.console.note(fmt::format("   {:<9} {:<36} {} {}", status.as_string(), event.task, kind.is_string() ? kind.as_string() : "",
+                             took.is_number() ? fmt::format("{:.0f} ms", took.as_number()) : ""));
 }
 
 Status write_side_files(const Flags& f, Engine& engine, const RunReport& report) {
