@@ -194,6 +194,26 @@ Running<ActResult> run_attempts(RunState& run, Active& active) {
   }
 }
 
+// The output as siblings see it; the exports are in the state, the usage in the run's sums.
+Outcome<Value> settle(RunState& run, Active& active, const ActResult& result, Value& exports) {
+  Outcome<Value> output = shape_output(run, active, result.output, exports);
+  if (!output) return output;
+  if (Status applied = apply_all(active, exports); !applied)
+    return tl::unexpected(active.problem("validation", applied.error().what));
+  run.add_usage(result.usage, std::holds_alternative<CallTask>(active.task->act));
+  return output;
+}
+
+boost::asio::awaitable<Status> commit_finished(RunState& run, const Active& active, ActResult& result,
+                                               const Value& output, const Value& exports) {
+  TaskRecord finished = finished_record(run, active, result, output, exports);
+  if (run.commits_inline())
+    co_return run.commit_inline(active.frame.path, finished, std::move(result.writes));
+  std::string path = active.frame.path;
+  Status committed = co_await run.commit(std::move(path), std::move(finished), std::move(result.writes));
+  co_return committed;
+}
+
 }  // namespace
 
 Running<StepResult> run_task(RunState& run, const Task& task, Frame frame, Value input) {
@@ -226,22 +246,10 @@ Running<StepResult> run_task(RunState& run, const Task& task, Frame frame, Value
     result = co_await run_attempts(run, active);
   if (!result) co_return tl::unexpected(failed(run, active, std::move(result.error()), outer));
   Value exports;
-  Outcome<Value> output = shape_output(run, active, result->output, exports);
+  Outcome<Value> output = settle(run, active, *result, exports);
   if (!output) co_return tl::unexpected(failed(run, active, std::move(output.error()), outer));
-  if (Status applied = apply_all(active, exports); !applied) {
-    Problem problem = active.problem("validation", applied.error().what);
-    co_return tl::unexpected(failed(run, active, std::move(problem), outer));
-  }
-  run.add_usage(result->usage, std::holds_alternative<CallTask>(task.act));
   if (!stored && (run.wants_events() || !result->writes.empty())) {
-    TaskRecord finished = finished_record(run, active, *result, *output, exports);
-    Status committed;
-    if (run.commits_inline()) {
-      committed = run.commit_inline(active.frame.path, finished, std::move(result->writes));
-    } else {
-      std::string path = active.frame.path;
-      committed = co_await run.commit(std::move(path), std::move(finished), std::move(result->writes));
-    }
+    Status committed = co_await commit_finished(run, active, *result, *output, exports);
     if (!committed) {
       Problem problem = active.problem(committed.error());
       co_return tl::unexpected(failed(run, active, std::move(problem), outer));

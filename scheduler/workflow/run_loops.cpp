@@ -41,6 +41,24 @@ Outcome<bool> goes_on(RunState& run, const Active& active, const ForTask& act, c
   return true;
 }
 
+// Whether the catch takes this problem. A stop of the run and the deadline of an outer task are not its to
+// take.
+Outcome<bool> is_caught(RunState& run, const Active& active, const TryTask& act, const Problem& problem) {
+  if (problem.kind == ErrorKind::kCancelled && active.frame.stop.stop_requested()) return false;
+  if (halted(active.frame, active.task->pointer)) return false;
+  if (!catches(act.filter, problem)) return false;
+  const Local error{active.frame.locals, act.as, problem_to_value(problem)};
+  Bindings bindings = active.bindings();
+  bindings.locals = &error;
+  for (const auto* condition : {&act.when, &act.except_when}) {
+    if (!*condition) continue;
+    Result<bool> holds = (*condition)->holds(active.input, bindings, run.evaluation);
+    if (!holds) return tl::unexpected(active.expression_problem(holds.error()));
+    if (*holds != (condition == &act.when)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Running<ActResult> run_act(RunState& run, Active& active) {
@@ -129,21 +147,9 @@ Running<ActResult> act_try(RunState& run, Active& active, const TryTask& act) {
       co_return result;
     }
     problem = std::move(block.error());
-    // A stop of the run, or the deadline of an outer task, is not this task's to catch.
-    if (problem->kind == ErrorKind::kCancelled && active.frame.stop.stop_requested())
-      co_return tl::unexpected(std::move(*problem));
-    if (halted(active.frame, active.task->pointer)) co_return tl::unexpected(std::move(*problem));
-    const Local error{active.frame.locals, act.as, problem_to_value(*problem)};
-    Bindings bindings = active.bindings();
-    bindings.locals = &error;
-    bool caught = catches(act.filter, *problem);
-    for (const auto* condition : {&act.when, &act.except_when}) {
-      if (!caught || !*condition) continue;
-      Result<bool> holds = (*condition)->holds(active.input, bindings, run.evaluation);
-      if (!holds) co_return tl::unexpected(active.expression_problem(holds.error()));
-      caught = *holds == (condition == &act.when);
-    }
-    if (!caught) co_return tl::unexpected(std::move(*problem));
+    Outcome<bool> caught = is_caught(run, active, act, *problem);
+    if (!caught) co_return tl::unexpected(std::move(caught.error()));
+    if (!*caught) co_return tl::unexpected(std::move(*problem));
     std::optional<Duration> delay;
     if (act.retry) delay = retry_delay(run, *act.retry, active, *problem, attempt, began);
     Status stored = co_await commit_failure(run, active, attempt, *problem);
