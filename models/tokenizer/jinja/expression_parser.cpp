@@ -290,69 +290,83 @@ ExprPtr ExpressionParser::primary() {
   const Token token = next();
   auto e = make(ExprKind::kLiteral);
   e->line = token.line;
-  if (token.kind == Token::Kind::kString) {
-    std::string text = token.text;
-    while (peek().kind == Token::Kind::kString) text += next().text;  // adjacent texts join
-    e->literal = text_value(std::move(text));
-  } else if (token.kind == Token::Kind::kInteger) {
-    e->literal = static_cast<std::int64_t>(std::strtoll(token.text.c_str(), nullptr, 10));
-  } else if (token.kind == Token::Kind::kFloat) {
-    e->literal = std::strtod(token.text.c_str(), nullptr);
-  } else if (token.kind == Token::Kind::kName) {
-    if (any_of(token.text, {"true", "True"}))
-      e->literal = true;
-    else if (any_of(token.text, {"false", "False"}))
-      e->literal = false;
-    else if (any_of(token.text, {"none", "None"}))
-      e->literal = None{};
-    else {
-      e->kind = ExprKind::kName;
-      e->name = token.text;
-      if (accept("(")) {
-        const bool macro = std::find(macros_.begin(), macros_.end(), e->name) != macros_.end();
-        if (!macro && !known_function(e->name))
-          wrong("the function '" + e->name + "' is not supported", true);
-        e->kind = ExprKind::kCall;
-        call_arguments(*e);
-      }
-    }
-  } else if (token.text == "(") {
-    if (accept(")")) {
-      e->kind = ExprKind::kList;
+  switch (token.kind) {
+    case Token::Kind::kString: {
+      std::string text = token.text;
+      while (peek().kind == Token::Kind::kString) text += next().text;  // adjacent texts join
+      e->literal = text_value(std::move(text));
       return e;
     }
-    e = expression();
-    if (peek().kind == Token::Kind::kOperator && peek().text == ",") {  // a tuple serves as a list
-      auto tuple = make(ExprKind::kList);
-      tuple->items.push_back(std::move(e));
-      while (accept(",") && peek().text != ")") tuple->items.push_back(expression());
-      e = std::move(tuple);
-    }
-    expect(")");
-  } else if (token.text == "[") {
+    case Token::Kind::kInteger:
+      e->literal = static_cast<std::int64_t>(std::strtoll(token.text.c_str(), nullptr, 10));
+      return e;
+    case Token::Kind::kFloat:
+      e->literal = std::strtod(token.text.c_str(), nullptr);
+      return e;
+    case Token::Kind::kName:
+      return named(token.text, std::move(e));
+    default:
+      break;
+  }
+  if (token.text == "(") return in_brackets(std::move(e));
+  if (token.text == "[") {
     e->kind = ExprKind::kList;
     while (!accept("]")) {
       e->items.push_back(expression());
-      if (!accept(",")) {
-        expect("]");
-        break;
-      }
+      if (accept(",")) continue;
+      expect("]");
+      break;
     }
-  } else if (token.text == "{") {
-    e->kind = ExprKind::kDict;
-    while (!accept("}")) {
-      ExprPtr key = expression();
-      expect(":");
-      e->members.emplace_back(std::move(key), expression());
-      if (!accept(",")) {
-        expect("}");
-        break;
-      }
-    }
+    return e;
+  }
+  if (token.text == "{") return dict(std::move(e));
+  const bool missing = token.kind == Token::Kind::kEnd;
+  throw ParseError(missing ? "an expression is missing" : "unexpected '" + token.text + "'", token.line,
+                   token.column);
+}
+
+// A constant, a variable, or a call of a function or macro.
+ExprPtr ExpressionParser::named(const std::string& word, ExprPtr e) {
+  if (any_of(word, {"true", "True"})) {
+    e->literal = true;
+  } else if (any_of(word, {"false", "False"})) {
+    e->literal = false;
+  } else if (any_of(word, {"none", "None"})) {
+    e->literal = None{};
   } else {
-    throw ParseError(
-        token.kind == Token::Kind::kEnd ? "an expression is missing" : "unexpected '" + token.text + "'",
-        token.line, token.column);
+    e->kind = ExprKind::kName;
+    e->name = word;
+    if (!accept("(")) return e;
+    const bool macro = std::find(macros_.begin(), macros_.end(), word) != macros_.end();
+    if (!macro && !known_function(word)) wrong("the function '" + word + "' is not supported", true);
+    e->kind = ExprKind::kCall;
+    call_arguments(*e);
+  }
+  return e;
+}
+
+// After "(": an expression, or a tuple, which serves as a list.
+ExprPtr ExpressionParser::in_brackets(ExprPtr e) {
+  e->kind = ExprKind::kList;
+  if (accept(")")) return e;
+  ExprPtr first = expression();
+  if (accept(")")) return first;
+  e->items.push_back(std::move(first));
+  while (accept(",") && !(peek().kind == Token::Kind::kOperator && peek().text == ")"))
+    e->items.push_back(expression());
+  expect(")");
+  return e;
+}
+
+ExprPtr ExpressionParser::dict(ExprPtr e) {
+  e->kind = ExprKind::kDict;
+  while (!accept("}")) {
+    ExprPtr key = expression();
+    expect(":");
+    e->members.emplace_back(std::move(key), expression());
+    if (accept(",")) continue;
+    expect("}");
+    break;
   }
   return e;
 }

@@ -41,6 +41,9 @@ class ExpressionParser {
   ExprPtr filters(ExprPtr e);
   ExprPtr postfix(ExprPtr e);
   ExprPtr primary();
+  ExprPtr named(const std::string& word, ExprPtr e);
+  ExprPtr in_brackets(ExprPtr e);
+  ExprPtr dict(ExprPtr e);
   ExprPtr subscript(ExprPtr object);
   ExprPtr attribute(ExprPtr object);
   ExprPtr filter(ExprPtr object);

@@ -197,6 +197,24 @@ std::string decode_string(std::string_view raw) {
   return out;
 }
 
+// End of the number at s[at]: digits, a fraction, an exponent. `real` says whether it has one of the latter.
+std::size_t number_end(const std::string& s, std::size_t at, bool& real) {
+  const auto digit = [&](std::size_t i) {
+    return i < s.size() && std::isdigit(static_cast<unsigned char>(s[i])) != 0;
+  };
+  while (digit(at)) ++at;
+  if (at < s.size() && s[at] == '.' && digit(at + 1)) {
+    real = true;
+    for (++at; digit(at);) ++at;
+  }
+  if (at >= s.size() || (s[at] != 'e' && s[at] != 'E')) return at;
+  const std::size_t sign = at + 1 < s.size() && (s[at + 1] == '+' || s[at + 1] == '-') ? 2 : 1;
+  if (!digit(at + sign)) return at;
+  real = true;
+  for (at += sign; digit(at);) ++at;
+  return at;
+}
+
 }  // namespace
 
 std::vector<Chunk> cut_template(std::string_view source) {
@@ -221,27 +239,8 @@ std::vector<Token> cut_tag(const Chunk& chunk) {
       while (end < s.size() && name_part(s[end])) ++end;
       token = {Token::Kind::kName, s.substr(i, end - i), line, column};
     } else if (std::isdigit(static_cast<unsigned char>(c))) {
-      while (end < s.size() && std::isdigit(static_cast<unsigned char>(s[end]))) ++end;
-      const auto digits = [&] {
-        while (end < s.size() && std::isdigit(static_cast<unsigned char>(s[end]))) ++end;
-      };
-      const auto digit_at = [&](std::size_t at) {
-        return at < s.size() && std::isdigit(static_cast<unsigned char>(s[at])) != 0;
-      };
       bool real = false;
-      if (end < s.size() && s[end] == '.' && digit_at(end + 1)) {
-        real = true;
-        ++end;
-        digits();
-      }
-      if (end < s.size() && (s[end] == 'e' || s[end] == 'E')) {
-        const std::size_t sign = end + 1 < s.size() && (s[end + 1] == '+' || s[end + 1] == '-') ? 2 : 1;
-        if (digit_at(end + sign)) {
-          real = true;
-          end += sign;
-          digits();
-        }
-      }
+      end = number_end(s, i, real);
       if (end - i > 18) throw ParseError("a number is too long", line, column);
       token = {real ? Token::Kind::kFloat : Token::Kind::kInteger, s.substr(i, end - i), line, column};
     } else if (c == '\'' || c == '"') {

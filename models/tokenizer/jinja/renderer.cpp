@@ -17,7 +17,7 @@ Value loop_value(std::size_t index, const List& items) {
 // Whether `v` may be kept in the namespace `home`: it must not hold `home` itself (printing it would never
 // end) and must stay shallow.
 bool can_keep(const Value& v, const Dict* home, int depth = 0) {
-  WorkBudget::charge(1);
+  WorkBudget::charge(32);
   if (depth > kMaxNesting || (home != nullptr && v.dict() == home)) return false;
   if (const List* list = v.list())
     for (const Value& item : *list)

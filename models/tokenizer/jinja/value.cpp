@@ -171,7 +171,7 @@ void write_json(const Value& v, int indent, int depth, std::string& out) {
   };
   const char* comma = indent >= 0 ? "," : ", ";
   check_depth(depth);
-  WorkBudget::charge(1);
+  WorkBudget::charge(32);
   if (const auto* l = v.list()) {
     out += "[";
     for (std::size_t i = 0; i < l->size(); ++i) {
@@ -213,7 +213,7 @@ Text to_text(const Value& v) {
 }
 
 bool has_outside(const Value& v) {
-  WorkBudget::charge(1);
+  WorkBudget::charge(32);
   if (const auto* t = v.as<Text>()) return t->outside();
   if (const auto* l = v.list()) return std::any_of(l->begin(), l->end(), has_outside);
   if (const auto* d = v.dict())
@@ -257,7 +257,7 @@ namespace {
 
 bool equal_within(const Value& a, const Value& b, int depth) {
   check_depth(depth);
-  WorkBudget::charge(1);
+  WorkBudget::charge(32);
   double x = 0, y = 0;
   if (numeric(a, x) && numeric(b, y)) return x == y;
   if (a.v.index() != b.v.index()) return false;
