@@ -5,7 +5,9 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <mutex>
+#include <tuple>
+
+#include "protocols/json/duplicate_keys.h"
 
 namespace consort {
 namespace {
@@ -27,12 +29,34 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
+// "1.10.0" -> {1, 10, 0}: later versions sort behind earlier ones.
+std::vector<std::uint64_t> version_numbers(const std::string& version) {
+  std::vector<std::uint64_t> numbers{0};
+  for (char c : version) {
+    if (c == '.')
+      numbers.push_back(0);
+    else if (c >= '0' && c <= '9')
+      numbers.back() = numbers.back() * 10 + static_cast<std::uint64_t>(c - '0');
+    else
+      break;
+  }
+  return numbers;
+}
+
 }  // namespace
 
 WorkflowParse read_workflow(std::string_view text, const CallKinds& kinds, WorkflowSource* source) {
   auto json = parse_json(text);
   if (json) return Workflow::parse(*json, kinds, source);
   WorkflowParse parse;
+  DuplicateKeys duplicates = find_duplicate_keys(text);
+  if (!duplicates.pointers.empty()) {
+    if (duplicates.document) parse = Workflow::parse(*duplicates.document, kinds, source);
+    parse.workflow = nullptr;
+    for (std::string& pointer : duplicates.pointers)
+      parse.findings.push_back({std::move(pointer), "invalid", "this key stands twice in its object"});
+    return parse;
+  }
   std::string message = json.error().what;
   if (!json.error().where.empty()) message += " (" + json.error().where + ")";
   parse.findings.push_back({"", "invalid", std::move(message)});
@@ -75,7 +99,8 @@ struct FolderWorkflows::Impl {
       out.push_back({entry.path().string(), version.is_string() ? version.as_string() : ""});
     }
     std::sort(out.begin(), out.end(), [](const Candidate& a, const Candidate& b) {
-      return a.version != b.version ? a.version < b.version : a.file < b.file;
+      const auto left = version_numbers(a.version), right = version_numbers(b.version);
+      return left != right ? left < right : std::tie(a.version, a.file) < std::tie(b.version, b.file);
     });
     return out;
   }

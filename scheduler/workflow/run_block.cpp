@@ -228,7 +228,8 @@ Running<StepResult> run_task(RunState& run, const Task& task, Frame frame, Value
     if ((*record)->state == "finished" && replays_output(task)) co_return replay(run, active, **record);
     active.due_ms = (*record)->due_ms;
     active.winner = (*record)->winner;
-    if ((*record)->state == "sent") report_step(run, active, "unknown");
+    if ((*record)->state == "sent" && std::holds_alternative<CallTask>(task.act))
+      report_step(run, active, "unknown");
   }
   const bool stored = *record && (*record)->state == "finished";
   Outcome<bool> go = prepare(run, active);
