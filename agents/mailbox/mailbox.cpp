@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "memory/store/store.h"
+#include "scheduler/host/wire.h"
 #include "scheduler/value/value.h"
 
 namespace consort {
@@ -85,7 +86,7 @@ void Mailbox::Inside::take(const Message& m) {
     answer.body = Value::object({{"letters", static_cast<std::uint64_t>(letters.size())}});
   } else {
     answer.type = MessageType::kError;
-    answer.body = Value::object({{"kind", "invalid"}, {"what", letter.error().what}});
+    answer.body = to_wire(letter.error());
   }
   if (endpoint != nullptr) (void)endpoint->send(std::move(answer));  // no answer: the sender's call times out
 }

@@ -159,7 +159,8 @@ Result<ScoreRequest> Session::scoring(std::size_t m, const Value& view, bool is_
                                                                                                         : "";
   if (plan_.join) join = *plan_.join;
   request.prompt = std::move(prompt);
-  for (const Candidate& candidate : plan_.candidates) request.candidates.push_back(join + candidate.text);
+  for (const Candidate& candidate : plan_.candidates)
+    request.candidates.push_back(join + candidate.text + plan_.ending);
   return request;
 }
 
@@ -189,10 +190,8 @@ void Session::keep_scores(Seat& seat, const ScoreResult& scored, const ScoreResu
   for (std::size_t c = 0; c < plan_.candidates.size(); ++c) {
     const ScoredText& text = scored.candidates[c];
     CandidateScore kept{text.logprob_nats, plan_.candidates[c].text.size(), text.tokens};
-    if (contrast != nullptr) {
-      kept.logprob_nats -= contrast->candidates[c].logprob_nats;
-      kept.bytes = 1;
-    }
+    if (plan_.whole_text || contrast != nullptr) kept.bytes = 1;
+    if (contrast != nullptr) kept.logprob_nats -= contrast->candidates[c].logprob_nats;
     best = std::max(best, kept.logprob_nats);
     seat.scores.push_back(kept);
   }

@@ -167,6 +167,8 @@ Result<Plan> read_plan(const Value& with, const Value* agents) {
   CONSORT_CHECK_OK(read_views(with, plan));
   CONSORT_CHECK_OK(read_candidates(with, plan));
   if (const Value* join = with.find("join")) plan.join = join->as_string();
+  plan.ending = text_or(with, "ending", "");
+  plan.whole_text = text_or(with, "normalise", "byte") == "none";
   for (const Value& name : with.get("signals").as_array()) plan.signals.push_back(name.as_string());
   return plan;
 }

@@ -37,6 +37,8 @@ struct Plan {
   Value view;                         // object with prompt or messages: what members answer
   Value score_view, contrast_view;    // contrast: null when there is none
   std::optional<std::string> join;
+  std::string ending;       // scored behind each candidate
+  bool whole_text = false;  // normalise: none
   std::vector<std::string> signals;
 };
 

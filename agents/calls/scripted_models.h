@@ -1,0 +1,116 @@
+// Models for tests that answer by a rule: they sit on the bus like real hosts, so calls go the whole way
+// through handles and messages. Only tests include it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "scheduler/host/model_client.h"
+#include "scheduler/host/model_directory.h"
+#include "scheduler/host/model_host.h"
+#include "scheduler/host/test_channel.h"
+#include "scheduler/host/wire.h"
+#include "scheduler/workflow/task_handler.h"
+
+namespace consort::mock {
+
+struct Rule {
+  std::function<std::string(const GenerateRequest&)> write;  // the text
+  std::function<double(const Prompt&, const std::string& candidate)> log_likelihood;
+  std::optional<Error> failure;  // every request fails with it
+};
+
+// Remembers what every model was asked, in the order of arrival.
+class ScriptedModels final : public ModelDirectory {
+ public:
+  explicit ScriptedModels(Channel& channel) : channel_(channel), client_(*ModelClient::create(channel)) {}
+
+  void add(const std::string& id, Rule rule) {
+    auto& seat = seats_[id];
+    seat.rule = std::move(rule);
+    seat.endpoint = *channel_.attach(model_address(id), [this, id](Message m) { answer(id, std::move(m)); });
+  }
+  Async<ModelHandle> acquire(std::string id, RequestContext) override {
+    if (!seats_.contains(id)) co_return fail(ErrorKind::kNotFound, "no such model", id);
+    co_return ModelHandle(client_, id);
+  }
+  std::vector<GenerateRequest> written(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    return seats_[id].written;
+  }
+  std::vector<ScoreRequest> scored(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    return seats_[id].scored;
+  }
+
+ private:
+  struct Seat {
+    Rule rule;
+    std::unique_ptr<Endpoint> endpoint;
+    std::vector<GenerateRequest> written;
+    std::vector<ScoreRequest> scored;
+  };
+
+  void answer(const std::string& id, Message m) {
+    if (m.type != MessageType::kRequest) return;
+    std::lock_guard lock(mutex_);
+    Seat& seat = seats_[id];
+    Message reply;
+    reply.type = MessageType::kResponse;
+    reply.to = m.from;
+    reply.correlation = m.id;
+    auto request = read_wire_request(m.body);
+    EXPECT_TRUE(request.has_value());
+    if (seat.rule.failure) {
+      reply.type = MessageType::kError;
+      reply.body = to_wire(*seat.rule.failure);
+    } else if (request->op == "generate") {
+      seat.written.push_back(*read_generate_request(request->request));
+      GenerateResult result;
+      result.text = seat.rule.write(seat.written.back());
+      result.finish_reason = "stop";
+      result.logprob_nats = -static_cast<double>(result.text.size());
+      result.usage.prompt_tokens = 10;
+      result.usage.completion_tokens = 2;
+      reply.body = to_wire(result, reply.tensors);
+    } else {
+      seat.scored.push_back(*read_score_request(request->request));
+      const ScoreRequest& asked = seat.scored.back();
+      ScoreResult result;
+      for (const std::string& c : asked.candidates)
+        result.candidates.push_back({seat.rule.log_likelihood(asked.prompt, c), 1, c.size()});
+      result.usage.prompt_tokens = 10;
+      reply.body = to_wire(result, reply.tensors);
+    }
+    EXPECT_TRUE(seat.endpoint->send(std::move(reply)).has_value());
+  }
+
+  Channel& channel_;
+  std::shared_ptr<ModelClient> client_;
+  std::mutex mutex_;
+  std::map<std::string, Seat> seats_;
+};
+
+// Runs one call to its end, as the runner does.
+inline Result<TaskOutcome> act(TaskHandler& handler, TaskContext& context, const Value& with) {
+  boost::asio::io_context io;
+  std::optional<Result<TaskOutcome>> outcome;
+  boost::asio::co_spawn(io, handler.run(context, with),
+                        [&](std::exception_ptr e, Result<TaskOutcome> result) {
+                          EXPECT_FALSE(e);
+                          outcome = std::move(result);
+                        });
+  io.run();
+  return std::move(*outcome);
+}
+
+}  // namespace consort::mock
