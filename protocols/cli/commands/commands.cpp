@@ -3,8 +3,9 @@
 namespace consort {
 
 const std::vector<AddCommand>& commands() {
-  static const std::vector<AddCommand> all = {add_embed, add_generate, add_logits, add_memory, add_models,   add_render, add_run,
-                                              add_runs,  add_score,    add_tokenize, add_version, add_workflow};
+  static const std::vector<AddCommand> all = {
+      add_bench,  add_node, add_embed, add_ensemble, add_generate, add_logits,  add_memory,  add_models,
+      add_render, add_run,  add_runs,  add_score,    add_tokenize, add_version, add_workflow};
   return all;
 }
 

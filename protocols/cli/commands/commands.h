@@ -5,11 +5,14 @@
 
 namespace consort {
 
+void add_bench(CLI::App& app, CliContext& c);
 void add_embed(CLI::App& app, CliContext& c);
+void add_ensemble(CLI::App& app, CliContext& c);
 void add_generate(CLI::App& app, CliContext& c);
 void add_logits(CLI::App& app, CliContext& c);
 void add_memory(CLI::App& app, CliContext& c);
 void add_models(CLI::App& app, CliContext& c);
+void add_node(CLI::App& app, CliContext& c);
 void add_render(CLI::App& app, CliContext& c);
 void add_run(CLI::App& app, CliContext& c);
 void add_runs(CLI::App& app, CliContext& c);

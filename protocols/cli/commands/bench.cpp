@@ -1,0 +1,62 @@
+// consort bench NAME: engine benchmarks. Each checks what it measured; a wrong result is an error (exit 5).
+#include <CLI/CLI.hpp>
+
+#include "protocols/cli/commands/bench_tools.h"
+#include "protocols/cli/commands/commands.h"
+
+namespace consort {
+namespace {
+
+struct Bench {
+  const char* name;
+  const char* text;
+  Result<Value> (*run)(CliContext&, const bench::Flags&);
+};
+
+constexpr Bench kBenches[] = {
+    {"prefill", "prompt tokens per second of one request", bench::prefill},
+    {"decode", "new tokens per second, all --sequences together", bench::decode},
+    {"batch", "8 requests at once against one after the other; their texts must be equal", bench::batch},
+    {"embed", "texts per second of an encoder", bench::embed},
+    {"steps", "microseconds of a workflow's step", bench::steps},
+    {"bus", "messages per second and round trips over the bus", bench::bus},
+    {"load", "start of the program to the first token", bench::load},
+    {"memory", "queries per second of the retrieval memory", bench::memory},
+};
+
+}  // namespace
+
+void add_bench(CLI::App& app, CliContext& c) {
+  auto* group = app.add_subcommand(
+      "bench", "engine benchmarks: prefill | decode | batch | embed | steps | bus | load | memory");
+  group->require_subcommand(1);
+  auto f = std::make_shared<bench::Flags>();
+  for (const Bench& one : kBenches) {
+    auto* sub = group->add_subcommand(one.name, one.text);
+    sub->add_option("--model", f->model, "model id or path");
+    auto* prompt = sub->add_option("--prompt-tokens", f->prompt_tokens, "tokens of each prompt")
+                       ->check(CLI::Range(1, 1 << 17))
+                       ->capture_default_str();
+    auto* tokens = sub->add_option("--tokens", f->tokens, "new tokens of each request")
+                       ->check(CLI::Range(1, 1 << 17))
+                       ->capture_default_str();
+    auto* sequences = sub->add_option("--sequences", f->sequences, "requests at once")
+                          ->check(CLI::Range(1, 256))
+                          ->capture_default_str();
+    sub->add_option("--rounds", f->rounds, "measurements; the median is reported")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    sub->callback([&c, f, one, prompt, tokens, sequences] {
+      f->prompt_given = prompt->count() > 0;
+      f->tokens_given = tokens->count() > 0;
+      f->sequences_given = sequences->count() > 0;
+      c.action = [&c, f, one]() -> Result<int> {
+        CONSORT_TRY(result, one.run(c, *f));
+        bench::print_result(c, result);
+        return 0;
+      };
+    });
+  }
+}
+
+}  // namespace consort

@@ -1,0 +1,261 @@
+// bench prefill | decode | batch | embed: a model through the bus, as agents call it.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "protocols/cli/commands/bench_tools.h"
+#include "protocols/cli/commands/model_files.h"
+
+namespace consort::bench {
+namespace {
+
+constexpr const char* kTextModel = "smollm2-135m-instruct";
+constexpr const char* kEncoder = "all-minilm-l6-v2";
+
+boost::asio::awaitable<Result<ModelHandle>> acquire(Engine& engine, std::string model) {
+  co_return co_await engine.models().acquire(std::move(model), engine.request());
+}
+
+struct Rig {
+  std::string model;
+  Machine machine;
+  std::unique_ptr<Engine> engine;
+  ModelHandle handle;
+  FreshPrompts prompts;
+};
+
+Result<Rig> start(CliContext& c, const Flags& f, const char* fallback) {
+  const std::string model = f.model.empty() ? fallback : f.model;
+  CONSORT_TRY(files, open_text_model(c, model));
+  const int vocabulary = files.tokenizer->vocab_size();
+  const Machine machine = measure_machine(c);
+  CONSORT_TRY(engine, Engine::start(c));
+  CONSORT_TRY(handle, engine->wait(acquire(*engine, model)));
+  const std::uint64_t seed = c.options.seed.value_or(1);
+  return Rig{model, machine, std::move(engine), std::move(handle), FreshPrompts(vocabulary, seed)};
+}
+
+Result<GenerateResult> one(Rig& rig, const GenerateRequest& request, double& wall_ms) {
+  CONSORT_TRY(answers, generate_all(*rig.engine, rig.handle, {request}, wall_ms));
+  return std::move(answers.front());
+}
+
+// The engine's clock must account for the caller's time: nothing may hide between the phases. 20 ms and a
+// fifth are left for the bus and for a busy machine.
+Status check_clock(const Usage& u, double wall_ms) {
+  const double told = u.queue_ms + u.prefill_ms + u.decode_ms;
+  if (told > 0.8 * wall_ms - 20 && told < wall_ms + 20) return {};
+  return fail(ErrorKind::kRuntime, fmt::format("the engine accounts for {:.1f} of {:.1f} ms", told, wall_ms),
+              "bench");
+}
+
+// The first prompt once more: greedy decoding must repeat itself. Also warms what is loaded lazily.
+Status check_repeats(Rig& rig, const GenerateRequest& request) {
+  double wall = 0;
+  CONSORT_TRY(first, one(rig, request, wall));
+  CONSORT_TRY(again, one(rig, request, wall));
+  if (first.token_ids == again.token_ids) return {};
+  return fail(ErrorKind::kRuntime, "the same prompt gave two different answers", "bench");
+}
+
+Value::Object head(const char* name, const Rig& rig, const Flags& f) {
+  return {{"name", name},
+          {"model", rig.model},
+          {"threads", rig.machine.threads},
+          {"isa", std::string(isa_name(rig.machine.isa))},
+          {"rounds", f.rounds}};
+}
+
+// The roof with what the best round made of it, by the model's own cost figures.
+Value attained(const Rig& rig, double flop, double bytes, double seconds) {
+  Value roof = roof_value(rig.machine);
+  if (seconds <= 0) return roof;
+  return roof.with("attained_gflops", flop / seconds / 1e9)
+      .with("attained_gbs", bytes / seconds / 1e9)
+      .with("share_of_dram", bytes / seconds / 1e9 / rig.machine.roof.dram_read_gbs);
+}
+
+}  // namespace
+
+Result<Value> prefill(CliContext& c, const Flags& f) {
+  CONSORT_TRY(rig, start(c, f, kTextModel));
+  CONSORT_CHECK_OK(check_repeats(rig, plain_request(rig.prompts.next(f.prompt_tokens), 1)));
+  Progress progress(c.console, "prefill", "rounds");
+  std::vector<double> rates, walls;
+  double best_ms = 0, flop = 0, bytes = 0;
+  for (int round = 0; round < f.rounds; ++round) {
+    double wall = 0;
+    CONSORT_TRY(answer, one(rig, plain_request(rig.prompts.next(f.prompt_tokens), 1), wall));
+    CONSORT_CHECK_OK(check_clock(answer.usage, wall));
+    rates.push_back(f.prompt_tokens / answer.usage.prefill_ms * 1000);
+    walls.push_back(wall);
+    if (best_ms == 0 || answer.usage.prefill_ms < best_ms) best_ms = answer.usage.prefill_ms;
+    flop = answer.usage.flop;
+    bytes = answer.usage.bytes;
+    progress.update(static_cast<std::uint64_t>(round) + 1, static_cast<std::uint64_t>(f.rounds));
+  }
+  progress.finish();
+  Value::Object out = head("prefill", rig, f);
+  append_samples(out, "tokens_per_s", rates);
+  out.emplace_back("prompt_tokens", f.prompt_tokens);
+  out.emplace_back("request_ms", *std::min_element(walls.begin(), walls.end()));
+  out.emplace_back("roof", attained(rig, flop, bytes, best_ms / 1000));
+  return Value::object(std::move(out));
+}
+
+namespace {
+
+// Tokens per second of the decode phase. One sequence: by the engine's clock, checked against the caller's.
+// Several: the difference of two runs over the same prompts, one of them for one token only, because their
+// prefills overlap each other's decoding.
+Result<double> decode_round(Rig& rig, const Flags& f) {
+  std::vector<GenerateRequest> requests, short_requests;
+  for (int i = 0; i < f.sequences; ++i) {
+    requests.push_back(plain_request(rig.prompts.next(f.prompt_tokens), f.tokens));
+    short_requests.push_back(requests.back());
+    short_requests.back().max_tokens = 1;
+  }
+  double wall = 0, short_wall = 0;
+  if (f.sequences > 1) CONSORT_CHECK_OK(generate_all(*rig.engine, rig.handle, short_requests, short_wall));
+  CONSORT_TRY(answers, generate_all(*rig.engine, rig.handle, requests, wall));
+  if (f.sequences == 1) {
+    CONSORT_CHECK_OK(check_clock(answers[0].usage, wall));
+    return (f.tokens - 1) / answers[0].usage.decode_ms * 1000;
+  }
+  return f.sequences * (f.tokens - 1) / std::max(wall - short_wall, 1e-3) * 1000;
+}
+
+}  // namespace
+
+Result<Value> decode(CliContext& c, const Flags& f) {
+  if (f.tokens < 2) return fail(ErrorKind::kUsage, "decode needs at least 2 tokens", "--tokens");
+  CONSORT_TRY(rig, start(c, f, kTextModel));
+  CONSORT_CHECK_OK(check_repeats(rig, plain_request(rig.prompts.next(32), 8)));
+  Progress progress(c.console, "decode", "rounds");
+  std::vector<double> rates;
+  for (int round = 0; round < f.rounds; ++round) {
+    CONSORT_TRY(rate, decode_round(rig, f));
+    rates.push_back(rate);
+    progress.update(static_cast<std::uint64_t>(round) + 1, static_cast<std::uint64_t>(f.rounds));
+  }
+  progress.finish();
+  // Cost of the decode phase alone: the same prompt with one and with all tokens.
+  double wall = 0;
+  const auto ids = rig.prompts.next(f.prompt_tokens);
+  CONSORT_TRY(whole, one(rig, plain_request(ids, f.tokens), wall));
+  CONSORT_TRY(first, one(rig, plain_request(ids, 1), wall));
+  const double per_token = 1.0 / (f.tokens - 1);
+  Value::Object out = head("decode", rig, f);
+  append_samples(out, "tokens_per_s", rates);
+  out.emplace_back("prompt_tokens", f.prompt_tokens);
+  out.emplace_back("tokens", f.tokens);
+  out.emplace_back("sequences", f.sequences);
+  const double best = *std::max_element(rates.begin(), rates.end());
+  // Weights are read once a step for all sequences: bytes stay those of one sequence.
+  out.emplace_back("roof",
+                   attained(rig, (whole.usage.flop - first.usage.flop) * per_token,
+                            (whole.usage.bytes - first.usage.bytes) * per_token / f.sequences, 1 / best));
+  return Value::object(std::move(out));
+}
+
+namespace {
+
+struct BatchRound {
+  double together = 0, alone = 0;  // tokens per second
+};
+
+Result<BatchRound> batch_round(Rig& rig, int sequences, int prompt_tokens, int tokens) {
+  std::vector<GenerateRequest> requests;
+  for (int i = 0; i < sequences; ++i)
+    requests.push_back(plain_request(rig.prompts.next(prompt_tokens), tokens));
+  double together_ms = 0, alone_ms = 0;
+  CONSORT_TRY(together, generate_all(*rig.engine, rig.handle, requests, together_ms));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    double wall = 0;
+    CONSORT_TRY(alone, one(rig, requests[i], wall));
+    alone_ms += wall;
+    if (alone.text != together[i].text || alone.token_ids != together[i].token_ids)
+      return fail(ErrorKind::kRuntime,
+                  fmt::format("request {} was answered otherwise in company than alone", i), "bench batch");
+  }
+  const double all = static_cast<double>(sequences) * tokens * 1000;
+  return BatchRound{all / together_ms, all / alone_ms};
+}
+
+}  // namespace
+
+Result<Value> batch(CliContext& c, const Flags& f) {
+  CONSORT_TRY(rig, start(c, f, kTextModel));
+  const int sequences = f.sequences_given ? f.sequences : 8;
+  const int prompt_tokens = f.prompt_given ? f.prompt_tokens : 64, tokens = f.tokens_given ? f.tokens : 64;
+  CONSORT_CHECK_OK(check_repeats(rig, plain_request(rig.prompts.next(32), 8)));
+  Progress progress(c.console, "batch", "rounds");
+  std::vector<double> together, alone, ratios;
+  for (int round = 0; round < f.rounds; ++round) {
+    CONSORT_TRY(r, batch_round(rig, sequences, prompt_tokens, tokens));
+    together.push_back(r.together);
+    alone.push_back(r.alone);
+    ratios.push_back(r.together / r.alone);
+    progress.update(static_cast<std::uint64_t>(round) + 1, static_cast<std::uint64_t>(f.rounds));
+  }
+  progress.finish();
+  Value::Object out = head("batch", rig, f), alone_out, ratio_out;
+  append_samples(out, "tokens_per_s", together);
+  append_samples(alone_out, "tokens_per_s", alone);
+  append_samples(ratio_out, "ratio", ratios);
+  out.emplace_back("sequences", sequences);
+  out.emplace_back("prompt_tokens", prompt_tokens);
+  out.emplace_back("tokens", tokens);
+  out.emplace_back("alone", Value::object(std::move(alone_out)));
+  out.emplace_back("ratio", ratio_out.front().second);
+  out.emplace_back("texts_equal", true);
+  out.emplace_back("roof", roof_value(rig.machine));
+  return Value::object(std::move(out));
+}
+
+namespace {
+
+boost::asio::awaitable<Result<EmbedResult>> embed_texts(ModelHandle handle, EmbedRequest request,
+                                                        RequestContext context) {
+  co_return co_await handle.embed(std::move(request), std::move(context));
+}
+
+}  // namespace
+
+Result<Value> embed(CliContext& c, const Flags& f) {
+  constexpr int kTexts = 64, kWords = 24;
+  CONSORT_TRY(rig, start(c, f, kEncoder));
+  Progress progress(c.console, "embed", "rounds");
+  std::vector<double> rates;
+  std::vector<float> first;
+  const auto texts = [&](int round) {
+    EmbedRequest request;
+    for (int t = 0; t < kTexts; ++t) {
+      std::string text = fmt::format("note {} of round {}:", t, round);
+      for (const TokenId id : rig.prompts.next(kWords)) text += fmt::format(" w{}", id % 1000);
+      request.texts.push_back(std::move(text));
+    }
+    return request;
+  };
+  for (int round = 0; round < f.rounds; ++round) {
+    const EmbedRequest request = texts(round);
+    const auto begin = Clock::now();
+    CONSORT_TRY(answer, rig.engine->wait(embed_texts(rig.handle, request, rig.engine->request())));
+    rates.push_back(kTexts / milliseconds_since(begin) * 1000);
+    const TensorView v = answer.embeddings.view;
+    const float* row = reinterpret_cast<const float*>(v.data);
+    double norm = 0;
+    for (std::int64_t i = 0; i < v.dims[1]; ++i) norm += static_cast<double>(row[i]) * row[i];
+    if (v.dims[0] != kTexts || norm < 0.98 || norm > 1.02)
+      return fail(ErrorKind::kRuntime, "an embedding does not have length 1", "bench embed");
+    progress.update(static_cast<std::uint64_t>(round) + 1, static_cast<std::uint64_t>(f.rounds));
+  }
+  progress.finish();
+  Value::Object out = head("embed", rig, f);
+  append_samples(out, "texts_per_s", rates);
+  out.emplace_back("texts", kTexts);
+  out.emplace_back("roof", roof_value(rig.machine));
+  return Value::object(std::move(out));
+}
+
+}  // namespace consort::bench

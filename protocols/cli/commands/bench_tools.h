@@ -1,0 +1,73 @@
+// What the benches share: their options, the shape of their results, fresh prompts, requests side by side.
+#pragma once
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/roof.h"
+#include "models/tokenizer/tokenizer.h"
+#include "protocols/cli/context.h"
+#include "protocols/cli/engine.h"
+#include "scheduler/host/requests.h"
+
+namespace consort::bench {
+
+struct Flags {
+  std::string model;  // empty: the bench's default
+  int prompt_tokens = 512, tokens = 96, sequences = 1, rounds = 5;
+  bool tokens_given = false, prompt_given = false, sequences_given = false;
+};
+
+using Clock = std::chrono::steady_clock;
+double milliseconds_since(Clock::time_point start);
+
+// {unit: median, "min", "max"} of the rounds, as members of a result. REQUIRES: at least one sample.
+void append_samples(Value::Object& result, const std::string& unit, std::vector<double> samples);
+
+struct Machine {
+  Isa isa;
+  int threads;
+  Roof roof;
+};
+// Measures the roof; call before the engine starts its threads.
+Machine measure_machine(const CliContext& c);
+Value roof_value(const Machine& machine);
+
+// Prompts that no earlier request had: ids drawn from the model's vocabulary, the same for the same seed.
+class FreshPrompts {
+ public:
+  FreshPrompts(int vocabulary, std::uint64_t seed);
+  std::vector<TokenId> next(int tokens);
+
+ private:
+  std::uint64_t state_;
+  TokenId first_, span_;
+};
+
+// Greedy, ignores end tokens, computes every prompt token.
+GenerateRequest plain_request(std::vector<TokenId> ids, int max_tokens);
+
+// Checks one answer: `tokens` new tokens, nothing from the prefix cache. Errors: kRuntime.
+Status check_answer(const GenerateRequest& request, const GenerateResult& answer);
+
+// All requests at once; the answers in their order. `wall_ms`: from the first request to the last answer.
+Result<std::vector<GenerateResult>> generate_all(Engine& engine, const ModelHandle& model,
+                                                 const std::vector<GenerateRequest>& requests,
+                                                 double& wall_ms);
+
+// Prints the result: JSON with --json, otherwise a table of its numbers.
+void print_result(CliContext& c, const Value& result);
+
+Result<Value> prefill(CliContext& c, const Flags& f);
+Result<Value> decode(CliContext& c, const Flags& f);
+Result<Value> batch(CliContext& c, const Flags& f);
+Result<Value> embed(CliContext& c, const Flags& f);
+Result<Value> steps(CliContext& c, const Flags& f);
+Result<Value> bus(CliContext& c, const Flags& f);
+Result<Value> load(CliContext& c, const Flags& f);
+Result<Value> memory(CliContext& c, const Flags& f);
+
+}  // namespace consort::bench
