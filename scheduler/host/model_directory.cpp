@@ -92,11 +92,16 @@ Result<HostPtr> LocalModelDirectory::Impl::host_for(const std::string& id) {
 // Loads; when memory is short, unloads what nobody holds and tries once more. `ready` runs on a thread of
 // ours.
 void LocalModelDirectory::Impl::load(const HostPtr& host, std::function<void(Status)> ready) {
-  host->load([self = shared_from_this(), host, ready = std::move(ready)](Status first) {
+  // Weak: whoever waits may drop the directory as soon as `ready` was called, and the last reference to a host
+  // must not go on that host's own thread, which it joins.
+  host->load([weak = weak_from_this(), weak_host = std::weak_ptr(host), ready = std::move(ready)](Status first) {
     if (first || first.error().kind != ErrorKind::kMemory) return ready(std::move(first));
-    const Status posted = self->worker.post([self, host, ready, first] {
-      if (self->unload_idle(host.get()) == 0) return ready(first);
-      host->load(ready);
+    const auto self = weak.lock();
+    const Status posted = !self ? Status(first) : self->worker.post([weak, weak_host, ready, first] {
+      const auto directory = weak.lock();
+      const HostPtr again = weak_host.lock();
+      if (!directory || !again || directory->unload_idle(again.get()) == 0) return ready(first);
+      again->load(ready);
     });
     if (!posted) ready(first);
   });
