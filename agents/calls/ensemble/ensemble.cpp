@@ -275,7 +275,7 @@ Value Session::output(const EnsembleResult& result) const {
     }
     ranking.push_back(std::move(row));
   }
-  Value::Object front{{"text", result.answer}};
+  Value::Object front{{"text", trimmed(result.answer)}};
   if (plan_.task == "choose") {
     Value::Array labels;
     for (const RankedAnswer& answer : result.ranking)

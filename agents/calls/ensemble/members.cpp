@@ -13,13 +13,6 @@ std::string text_or(const Value& object, std::string_view key, std::string_view 
   return v != nullptr && v->is_string() ? v->as_string() : std::string(otherwise);
 }
 
-std::string trimmed(const std::string& text) {
-  constexpr const char* kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
-
 // The call's prompt or messages alone.
 Value view_of(const Value& with) {
   Value view = Value::object();
@@ -132,6 +125,13 @@ Status read_candidates(const Value& with, Plan& plan) {
 }
 
 }  // namespace
+
+std::string trimmed(const std::string& text) {
+  constexpr const char* kSpace = " \t\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
 
 void add_candidate(std::vector<Candidate>& candidates, const std::string& text, const std::string& from) {
   std::string bare = trimmed(text);

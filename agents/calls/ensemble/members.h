@@ -50,6 +50,9 @@ Result<Plan> read_plan(const Value& with, const Value* agents);
 // view, an agent's instructions go first.
 Result<Prompt> member_prompt(const Member& member, const Value& view, bool is_main_view);
 
+// Without white space around it.
+std::string trimmed(const std::string& text);
+
 // Adds a text, trimmed of white space around it; equal texts are one candidate with several origins. Empty
 // texts are left out.
 void add_candidate(std::vector<Candidate>& candidates, const std::string& text, const std::string& from);
