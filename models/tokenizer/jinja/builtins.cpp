@@ -118,12 +118,30 @@ Value mapped_items(const Value& object, const Arguments& arguments) {
   return make_list(std::move(out));
 }
 
+// Sorting and comparing for uniqueness look at texts without case, as the reference does.
+Value folded(const Value& v) {
+  return v.as<Text>() ? Value(mapped(*v.as<Text>(), Case::kLower)) : v;
+}
+
 Value unique(const Value& object) {
-  List out;
-  for (const Value& item : items_of(object))  // equal() is charged, so the square is bounded
-    if (std::none_of(out.begin(), out.end(), [&](const Value& v) { return equal(v, item); }))
-      out.push_back(item);
+  List out, seen;
+  for (const Value& item : items_of(object)) {  // equal() is charged, so the square is bounded
+    const Value key = folded(item);
+    if (std::any_of(seen.begin(), seen.end(), [&](const Value& v) { return equal(v, key); })) continue;
+    seen.push_back(key);
+    out.push_back(item);
+  }
   return make_list(std::move(out));
+}
+
+Value to_float(const Value& v) {
+  if (const auto* b = v.as<bool>()) return *b ? 1.0 : 0.0;
+  return std::strtod(to_text(v).text.c_str(), nullptr);
+}
+
+Value absolute(const Value& v) {
+  if (const auto* b = v.as<bool>()) return std::int64_t{*b};
+  return compare(v, std::int64_t{0}) < 0 ? apply_binary("-", std::int64_t{0}, v) : v;
 }
 
 Value to_integer(const Value& v) {
@@ -143,7 +161,8 @@ Value reversed(const Value& v) {
 
 Value sorted(const Value& v) {
   List out = items_of(v);
-  std::stable_sort(out.begin(), out.end(), [](const Value& a, const Value& b) { return compare(a, b) < 0; });
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Value& a, const Value& b) { return compare(folded(a), folded(b)) < 0; });
   return make_list(std::move(out));
 }
 
@@ -213,11 +232,8 @@ const std::map<std::string, Filter, std::less<>>& filters() {
          return make_list(std::move(out));
        }},
       {"int", [](V v, A) -> Value { return to_integer(v); }},
-      {"float", [](V v, A) -> Value { return std::strtod(to_text(v).text.c_str(), nullptr); }},
-      {"abs",
-       [](V v, A) -> Value {
-         return compare(v, std::int64_t{0}) < 0 ? apply_binary("-", std::int64_t{0}, v) : v;
-       }},
+      {"float", [](V v, A) -> Value { return to_float(v); }},
+      {"abs", [](V v, A) -> Value { return absolute(v); }},
       {"reverse", [](V v, A) -> Value { return reversed(v); }},
       {"sort", [](V v, A) -> Value { return sorted(v); }},
       {"unique", [](V v, A) -> Value { return unique(v); }},
@@ -247,8 +263,8 @@ const std::map<std::string, Test, std::less<>>& tests() {
       {"none", [](V v, A) { return v.as<None>() != nullptr; }},
       {"string", [](V v, A) { return v.as<Text>() != nullptr; }},
       {"mapping", [](V v, A) { return v.dict() != nullptr; }},
-      {"sequence", [](V v, A) { return v.list() || v.as<Text>() || v.dict(); }},
-      {"iterable", [](V v, A) { return v.list() || v.as<Text>() || v.dict(); }},
+      {"sequence", [](V v, A) { return v.list() || v.as<Text>() || v.dict() || v.undefined(); }},
+      {"iterable", [](V v, A) { return v.list() || v.as<Text>() || v.dict() || v.undefined(); }},
       {"boolean", [](V v, A) { return v.as<bool>() != nullptr; }},
       {"integer", [](V v, A) { return v.as<std::int64_t>() != nullptr; }},
       {"float", [](V v, A) { return v.as<double>() != nullptr; }},
@@ -364,6 +380,9 @@ bool apply_test(const std::string& name, const Value& object, const Arguments& a
 Value call_method(const std::string& name, const Value& object, const Arguments& arguments) {
   if (object.undefined())
     throw RenderError("'" + object.as<Undefined>()->name + "' is undefined, so it has no '" + name + "'");
+  const bool of_dict = name == "items" || name == "keys" || name == "values" || name == "get";
+  if (of_dict ? object.dict() == nullptr : object.as<Text>() == nullptr)
+    throw RenderError("a " + type_name(object) + " has no method '" + name + "'");
   return methods().find(name)->second(object, arguments);
 }
 

@@ -122,19 +122,21 @@ ExprPtr ExpressionParser::not_expression() {
 
 ExprPtr ExpressionParser::comparison() {
   ExprPtr left = additive();
-  for (;;) {
+  for (bool compared = false;; compared = true) {
     const Token& token = peek();
+    std::string op;
     if (token.kind == Token::Kind::kOperator && any_of(token.text, {"==", "!=", "<", "<=", ">", ">="})) {
-      std::string op = next().text;
-      left = binary(std::move(op), std::move(left), additive());
-    } else if (accept_name("in")) {
-      left = binary("in", std::move(left), additive());
-    } else if (token.text == "not" && peek(1).text == "in" && token.kind == Token::Kind::kName) {
-      at_ += 2;
-      left = binary("not in", std::move(left), additive());
+      op = token.text;
+    } else if (token.kind == Token::Kind::kName && token.text == "in") {
+      op = "in";
+    } else if (token.kind == Token::Kind::kName && token.text == "not" && peek(1).text == "in") {
+      op = "not in";
     } else {
       return left;
     }
+    if (compared) wrong("a chain of comparisons is not supported", true);
+    at_ += op == "not in" ? 2 : 1;
+    left = binary(std::move(op), std::move(left), additive());
   }
 }
 

@@ -393,4 +393,5 @@ def main():
         case(f"statement/{name}", source, CONVERSATIONS[0], True)
 
 
-main()
+if __name__ == "__main__":
+    main()
