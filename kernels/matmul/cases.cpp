@@ -141,7 +141,8 @@ std::vector<OpCase> cases_matmul() {
   std::vector<OpCase> cases;
   for (DType type : kFormats) {
     const std::int64_t k = dtype_info(type).block == 256 ? 512 : 576;
-    for (std::int64_t m : {1, 2, 3, 5, 8, 33}) cases.push_back(shape_case({type, m, k, 80}, false, true));
+    for (std::int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 33})
+      cases.push_back(shape_case({type, m, k, 80}, false, true));
     for (std::int64_t n : {1, 15, 16, 17, 47, 70})
       cases.push_back(shape_case({type, 3, k, n, true}, false, true));
     const std::int64_t one =
@@ -149,6 +150,7 @@ std::vector<OpCase> cases_matmul() {
     cases.push_back(shape_case({type, 1, one, 33, true}, false, true));
     const std::int64_t wide = dtype_info(type).block == 256 ? 2048 : 1536;
     cases.push_back(shape_case({type, 1, wide, 4096}, true, false));
+    cases.push_back(shape_case({type, 8, wide, 576}, true, false));
     cases.push_back(shape_case({type, 128, wide, 576}, true, false));
   }
   for (std::int64_t k : {7, 33, 385}) cases.push_back(shape_case({DType::kF32, 9, k, 50, true}, false, true));

@@ -83,39 +83,67 @@ inline __m512i dot4(__m512i sum, __m512i codes, const std::int8_t* x) {
   return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four));
 }
 
-// One row of x at one block.
-struct RowBlock {
-  const ActivationBlock& x;
-  float scale;
-  const std::uint32_t* corrections;  // of the block's groups
+// A block's weights in registers.
+struct BlockWeights {
+  __m512i codes[8];
+  __m512 scales[2], minimums[2];  // of its groups
 };
 
-// acc += one block times one row. Two chains for each half of the activations keep both multipliers busy.
-template <PackFormat F>
-inline __attribute__((always_inline)) __m512 add_block(const __m512i (&codes)[8], const __m512 (&scales)[2],
-                                                       const __m512 (&minimums)[2], const RowBlock& row,
-                                                       __m512 acc) {
-  __m512i high[2], low[2];
-  for (int h = 0; h < 2; ++h) {
-    high[h] = _mm512_setzero_si512();
-    low[h] = _mm512_setzero_si512();
-    if (!F.affine && h < F.groups) low[h] = _mm512_set1_epi32(static_cast<std::int32_t>(row.corrections[h]));
-    for (int c = 4 * h; c < 4 * h + 4; ++c) {
-      high[h] = dot4(high[h], codes[c], row.x.high + 4 * c);
-      low[h] = dot4(low[h], codes[c], row.x.low + 4 * c);
+// acc[0, N) += one block times rows [0, N) of x, whose entries of that block begin at `at`. Independent sums
+// for each half of the activations and each part (group, or half a block where one or two rows alone would
+// not keep both multipliers busy).
+template <PackFormat F, int N>
+inline __attribute__((always_inline)) void add_block(const BlockWeights& w, const Activations& x,
+                                                     const std::uint32_t* corrections, std::int64_t at,
+                                                     __m512* acc) {
+  constexpr int kParts = F.groups == 2 || N <= 2 ? 2 : 1, kCodes = 8 / kParts;
+  const std::int64_t stride = x.row_blocks;
+  __m512i high[kParts][N], low[kParts][N];
+  for (int h = 0; h < kParts; ++h)
+    for (int m = 0; m < N; ++m) {
+      high[h][m] = low[h][m] = _mm512_setzero_si512();
+      if (!F.affine && h < F.groups)
+        low[h][m] =
+            _mm512_set1_epi32(static_cast<std::int32_t>(corrections[(at + m * stride) * F.groups + h]));
+    }
+#pragma GCC unroll 8
+  for (int c = 0; c < kCodes; ++c)
+    for (int h = 0; h < kParts; ++h)
+      for (int m = 0; m < N; ++m) {
+        const int vector = h * kCodes + c;
+        const ActivationBlock& block = x.blocks[at + m * stride];
+        high[h][m] = dot4(high[h][m], w.codes[vector], block.high + 4 * vector);
+        low[h][m] = dot4(low[h][m], w.codes[vector], block.low + 4 * vector);
+      }
+  for (int m = 0; m < N; ++m) {
+    if constexpr (F.groups < kParts) {
+      high[0][m] = _mm512_add_epi32(high[0][m], high[1][m]);
+      low[0][m] = _mm512_add_epi32(low[0][m], low[1][m]);
+    }
+    const std::int64_t row = at + m * stride;
+    for (int g = 0; g < F.groups; ++g) {
+      const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high[g][m], 8), low[g][m]));
+      acc[m] = _mm512_fmadd_ps(sum, _mm512_mul_ps(w.scales[g], _mm512_set1_ps(x.scales[row])), acc[m]);
+      if constexpr (F.affine) {
+        const float correction = __builtin_bit_cast(float, corrections[row * F.groups + g]);
+        acc[m] = _mm512_fmadd_ps(w.minimums[g], _mm512_set1_ps(correction), acc[m]);
+      }
     }
   }
-  if constexpr (F.groups == 1) {
-    high[0] = _mm512_add_epi32(high[0], high[1]);
-    low[0] = _mm512_add_epi32(low[0], low[1]);
+}
+
+// The same for any number of rows: as many beside each other as the 32 registers hold.
+template <PackFormat F, int Rows>
+inline __attribute__((always_inline)) void add_rows(const BlockWeights& w, const Activations& x,
+                                                    const std::uint32_t* corrections, std::int64_t at,
+                                                    __m512* acc) {
+  constexpr int kBeside = F.groups == 2 ? 2 : 4;
+  if constexpr (Rows <= kBeside) {
+    add_block<F, Rows>(w, x, corrections, at, acc);
+  } else {
+    add_block<F, kBeside>(w, x, corrections, at, acc);
+    add_rows<F, Rows - kBeside>(w, x, corrections, at + kBeside * x.row_blocks, acc + kBeside);
   }
-  for (int g = 0; g < F.groups; ++g) {
-    const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high[g], 8), low[g]));
-    acc = _mm512_fmadd_ps(sum, _mm512_mul_ps(scales[g], _mm512_set1_ps(row.scale)), acc);
-    if constexpr (F.affine)
-      acc = _mm512_fmadd_ps(minimums[g], _mm512_set1_ps(__builtin_bit_cast(float, row.corrections[g])), acc);
-  }
-  return acc;
 }
 
 // Rows [row, row + Rows) of x; a block's codes are unpacked into registers once for all of them.
@@ -131,17 +159,11 @@ void packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint
     for (int i = 0; i < unit_blocks(F); ++i, tile += block_bytes(F)) {
       for (int line = 0; line < block_bytes(F); line += 64)
         _mm_prefetch(tile + kPrefetchAhead + line, _MM_HINT_T0);
-      __m512i codes[8];
-      __m512 scales[2], minimums[2];
-      load_codes<F>(tile, codes);
+      BlockWeights w;
+      load_codes<F>(tile, w.codes);
       for (int g = 0; g < F.groups; ++g)
-        load_scale<F>(header, tile + code_bytes(F), g, scales[g], minimums[g]);
-#pragma GCC unroll 4
-      for (int m = 0; m < Rows; ++m) {
-        const std::int64_t at = (row + m) * stride + b + i;
-        acc[m] = add_block<F>(codes, scales, minimums,
-                              {x.blocks[at], x.scales[at], corrections + at * F.groups}, acc[m]);
-      }
+        load_scale<F>(header, tile + code_bytes(F), g, w.scales[g], w.minimums[g]);
+      add_rows<F, Rows>(w, x, corrections, row * stride + b + i, acc);
     }
   }
   const auto mask = static_cast<__mmask16>(out.live >= kTile ? 0xffff : (1 << out.live) - 1);
@@ -151,14 +173,16 @@ void packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint
   }
 }
 
-// Four rows at a time; a tile is read again from the first-level cache for the next ones.
+// All rows (at most 8) in one pass over the tile: memory is read while all of them are worked on.
 template <PackFormat F>
 void all_packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
                      std::int64_t rows, const OutTile& out) {
+  static constexpr decltype(&packed_rows<F, 1>) kByRows[] = {
+      packed_rows<F, 1>, packed_rows<F, 2>, packed_rows<F, 3>, packed_rows<F, 4>,
+      packed_rows<F, 5>, packed_rows<F, 6>, packed_rows<F, 7>, packed_rows<F, 8>};
   std::int64_t m = 0;
-  for (; m + 4 <= rows; m += 4) packed_rows<F, 4>(tile, x, corrections, m, out);
-  if (m + 2 <= rows) packed_rows<F, 2>(tile, x, corrections, m, out), m += 2;
-  if (m < rows) packed_rows<F, 1>(tile, x, corrections, m, out);
+  for (; m + 8 < rows; m += 8) packed_rows<F, 8>(tile, x, corrections, m, out);
+  kByRows[rows - m - 1](tile, x, corrections, m, out);
 }
 
 template <PackFormat F>
