@@ -17,9 +17,19 @@ std::uint32_t u32(Bytes p) {
 // Q4_0, Q4_1, Q5_0, Q5_1: nibble j of the low halves is element j, of the high halves element j + 16; a fifth
 // bit for element j is bit j of `high`.
 void nibbles32(Bytes qs, std::uint32_t high, RowUnit& out) {
-  for (int j = 0; j < 16; ++j) {
-    out.codes[j] = static_cast<std::uint8_t>((qs[j] & 15) | ((high >> j) & 1) << 4);
-    out.codes[j + 16] = static_cast<std::uint8_t>((qs[j] >> 4) | ((high >> (j + 16)) & 1) << 4);
+  constexpr std::uint64_t kOnes = 0x0101010101010101u, kNibbles = 15 * kOnes;
+  // Bit j of a byte becomes bit 4 of byte j.
+  const auto fifth = [](std::uint64_t bits) {
+    const std::uint64_t spread = ((bits & 255) * kOnes) & 0x8040201008040201u;
+    return ((spread + 0x7f * kOnes) >> 7 & kOnes) << 4;
+  };
+  for (int i = 0; i < 2; ++i) {  // eight bytes at a time, little-endian as the file
+    std::uint64_t both;
+    std::memcpy(&both, qs + 8 * i, 8);
+    const std::uint64_t low = (both & kNibbles) | fifth(high >> (8 * i));
+    const std::uint64_t upper = (both >> 4 & kNibbles) | fifth(high >> (8 * i + 16));
+    std::memcpy(out.codes + 8 * i, &low, 8);
+    std::memcpy(out.codes + 8 * i + 16, &upper, 8);
   }
 }
 

@@ -92,10 +92,11 @@ void pack_block_tile(DType type, const std::uint8_t* rows, std::size_t row_strid
                      std::int64_t cols, std::uint8_t* tile) {
   const PackFormat f = pack_format(type);
   const auto units = static_cast<std::size_t>(cols) / (kBlock * unit_blocks(f));
+  const std::size_t file_bytes = dtype_info(type).bytes;
   RowUnit row{};
   for (std::size_t u = 0; u < units; ++u)
     for (int r = 0; r < live_rows; ++r) {
-      decode_unit(type, rows + r * row_stride + u * dtype_info(type).bytes, row);
+      decode_unit(type, rows + r * row_stride + u * file_bytes, row);
       put_unit(f, row, r, tile + u * unit_bytes(f));
     }
 }
