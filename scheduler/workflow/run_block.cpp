@@ -138,13 +138,18 @@ Problem failed(RunState& run, const Active& active, Problem problem, SteadyTime 
     problem.detail = "not done within its timeout (" + problem.instance + " was under way)";
     problem.instance = active.task->pointer;
   }
+  const bool cancelled = problem.kind == ErrorKind::kCancelled;
+  if (cancelled && !run.options.stop.stop_requested()) problem.detail = "stopped: another branch decided";
   if (TraceSpan* span = run.span(active.frame.span)) {
-    span->status = "failed";
+    span->status = cancelled ? "cancelled" : "failed";
     span->end_ms = run.now_ms();
     span->attempt = active.attempt;
     span->error = problem.detail;
   }
-  if (run.wants_events()) run.emit("error", active.frame.path, problem_to_value(problem));
+  if (cancelled)
+    report_step(run, active, "cancelled");
+  else if (run.wants_events())
+    run.emit("error", active.frame.path, problem_to_value(problem));
   return problem;
 }
 

@@ -15,7 +15,8 @@ struct TraceSpan {
   std::string path;          // execution path
   std::string task;          // JSON Pointer in the document
   std::string name, kind;    // "answer", "call:ensemble"
-  std::string status;        // running | finished | failed | skipped | replayed (taken from the journal)
+  std::string
+      status;  // running | finished | failed | cancelled | skipped | replayed (taken from the journal)
   std::uint32_t attempt = 1;
   double start_ms = 0, end_ms = 0;  // since the run began
   Value usage;                      // of a call: what its handler says, members and all; else null
