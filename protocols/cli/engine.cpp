@@ -183,7 +183,6 @@ Value Engine::stats() {
     sum += bytes;
   };
   for (const OwnerStats& o : pool.owners) add(o.owner.purpose, o.owner.name, o.committed_bytes);
-  add("pool", "free granules", pool.free_granules * kGranuleBytes);
   if (impl_->store) add("store", impl_->store->directory(), impl_->store->stats().memory_bytes);
   const LaneStats lane = impl_->lane->stats();
   const ChannelStats bus = impl_->channel->stats();
@@ -191,6 +190,7 @@ Value Engine::stats() {
       {{"memory", Value::object({{"owners", Value::array(std::move(owners))},
                                  {"owners_sum", sum},
                                  {"pool_committed", pool.committed_bytes},
+                                 {"pool_free", pool.free_granules * kGranuleBytes},
                                  {"pool_limit", pool.limit_bytes},
                                  {"pool_peak", pool.peak_bytes},
                                  {"resident_pool", process.shared},
