@@ -6,14 +6,20 @@
 #include <vector>
 
 #include "models/model.h"
+#include "models/network/network.h"
+#include "models/tokenizer/tokenizer.h"
 
 namespace consort {
 
 struct Architecture {
   std::string name;  // as in the weight file: "llama", "gemma3", "bert"
-  // Exactly one of the two is set.
+  // Exactly one of the three is set.
   Result<std::unique_ptr<Model>> (*load_model)(std::shared_ptr<const WeightSource>, LoadContext&) = nullptr;
   Result<std::unique_ptr<Encoder>> (*load_encoder)(std::shared_ptr<const WeightSource>, LoadContext&) = nullptr;
+  // `tokenizer` is null for a model that reads no text; the network keeps it.
+  Result<std::unique_ptr<Network>> (*load_network)(std::shared_ptr<const WeightSource>,
+                                                   std::shared_ptr<const Tokenizer> tokenizer,
+                                                   LoadContext&) = nullptr;
 };
 
 const std::vector<Architecture>& architectures();
