@@ -140,6 +140,13 @@ Result<Filter> read_filter(const Value& value) {
   return filter;
 }
 
+std::vector<float> read_vector(const Value& list) {
+  std::vector<float> vector;
+  vector.reserve(list.as_array().size());
+  for (const Value& v : list.as_array()) vector.push_back(static_cast<float>(v.as_number()));
+  return vector;
+}
+
 Result<Metadata> read_metadata(const Value& value) {
   Metadata metadata;
   if (value.is_null()) return metadata;

