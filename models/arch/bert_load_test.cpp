@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 
+#include "models/arch/bert/text_sample.h"
 #include "models/arch/registry.h"
 #include "models/formats/testing/synthetic_files.h"
 
@@ -67,7 +68,7 @@ struct SmallBert {
 
 class BertLoad : public ::testing::Test {
  protected:
-  Result<std::unique_ptr<Encoder>> load(const SmallBert& bert, const std::string& settings = {},
+  Result<std::unique_ptr<Network>> load(const SmallBert& bert, const std::string& settings = {},
                                         const std::string& pooling = {}) {
     folder_ = std::make_unique<TemporaryFolder>();
     folder_->file("config.json", bert.config_json());
@@ -77,8 +78,15 @@ class BertLoad : public ::testing::Test {
     if (!pooling.empty()) folder_->file("1_Pooling/config.json", pooling);
     CONSORT_TRY(source, open_weights(folder_->path()));
     LoadContext context{exec_, *pool_, "small"};
-    return find_architecture("bert")->load_encoder(std::shared_ptr<const WeightSource>(std::move(source)),
-                                                   context);
+    return find_architecture("bert")->load_network(std::shared_ptr<const WeightSource>(std::move(source)),
+                                                   nullptr, context);
+  }
+
+  static bert::TextSample text(std::vector<TokenId> ids) {
+    bert::TextSample sample;
+    sample.ids = std::move(ids);
+    sample.tokens = sample.second = static_cast<int>(sample.ids.size());
+    return sample;
   }
 
   std::unique_ptr<TemporaryFolder> folder_;
@@ -94,18 +102,51 @@ TEST_F(BertLoad, ASmallEncoderRuns) {
   EXPECT_EQ((*encoder)->info().max_tokens, 9);
   EXPECT_EQ((*encoder)->info().dimension, kWidth);
   EXPECT_EQ((*encoder)->info().flop_per_token, 2.0 * (4 * kWidth * kWidth + 2 * kWidth * kHidden));
-  const std::int32_t a[] = {1, 2, 3}, b[] = {49};
-  const std::span<const std::int32_t> texts[] = {a, b};
+  const auto a = text({1, 2, 3}), b = text({49});
+  const Sample* const texts[] = {&a, &b};
   std::vector<float> out(2 * kWidth);
-  ASSERT_TRUE((*encoder)->embed(exec_, texts, make_view(out.data(), DType::kF32, {2, kWidth})));
+  NetworkOutput output{EmbeddingLevel::kItem, make_view(out.data(), DType::kF32, {2, kWidth}), {}};
+  ASSERT_TRUE((*encoder)->forward(exec_, texts, output));
   for (int t = 0; t < 2; ++t) {
     double length = 0;
     for (int i = 0; i < kWidth; ++i) length += std::pow(out[static_cast<std::size_t>(t * kWidth + i)], 2);
     EXPECT_NEAR(length, 1.0, 1e-5);
   }
-  const std::vector<std::int32_t> ten(10, 1);
-  const std::span<const std::int32_t> long_text[] = {ten};
-  EXPECT_FALSE((*encoder)->embed(exec_, long_text, make_view(out.data(), DType::kF32, {1, kWidth})));
+}
+
+TEST_F(BertLoad, WrongInputIsAnError) {
+  auto encoder = load(SmallBert(), R"({"max_seq_length": 9})");
+  ASSERT_TRUE(encoder) << encoder.error().line();
+  std::vector<float> out(kWidth);
+  const auto refused = [&](std::vector<TokenId> ids) {
+    const auto sample = text(std::move(ids));
+    const Sample* const samples[] = {&sample};
+    NetworkOutput output{EmbeddingLevel::kItem, make_view(out.data(), DType::kF32, {1, kWidth}), {}};
+    const Status s = (*encoder)->forward(exec_, samples, output);
+    return !s && s.error().kind == ErrorKind::kInvalid;
+  };
+  EXPECT_TRUE(refused({}));
+  EXPECT_TRUE(refused({1, -1, 2}));
+  EXPECT_TRUE(refused({1, kVocab, 2}));
+  EXPECT_TRUE(refused(std::vector<TokenId>(10, 1)));
+  EXPECT_FALSE(refused(std::vector<TokenId>(9, 1)));
+  NetworkOutput nothing{EmbeddingLevel::kItem, make_view(nullptr, DType::kF32, {0, kWidth}), {}};
+  EXPECT_TRUE((*encoder)->forward(exec_, {}, nothing));
+  NetworkOutput scores{EmbeddingLevel::kItem, {}, make_view(out.data(), DType::kF32, {0, 1})};
+  EXPECT_EQ((*encoder)->forward(exec_, {}, scores).error().kind, ErrorKind::kUnsupported);
+}
+
+TEST_F(BertLoad, PairsAreCutLongestFirst) {
+  const auto kept = [](std::size_t query, std::size_t passage) {
+    const bert::PairCut cut = bert::cut_pair(query, passage, 509);
+    return std::pair(cut.query, cut.passage);
+  };
+  EXPECT_EQ(kept(9, 500), std::pair(std::size_t{9}, std::size_t{500}));
+  EXPECT_EQ(kept(9, 501), std::pair(std::size_t{9}, std::size_t{500}));
+  EXPECT_EQ(kept(600, 9), std::pair(std::size_t{500}, std::size_t{9}));
+  EXPECT_EQ(kept(300, 400), std::pair(std::size_t{254}, std::size_t{255}));
+  EXPECT_EQ(kept(400, 300), std::pair(std::size_t{255}, std::size_t{254}));
+  EXPECT_EQ(kept(300, 300), std::pair(std::size_t{254}, std::size_t{255}));
 }
 
 TEST_F(BertLoad, WhatIsNotKnownIsRefused) {
@@ -115,9 +156,10 @@ TEST_F(BertLoad, WhatIsNotKnownIsRefused) {
   ASSERT_FALSE(activation);
   EXPECT_EQ(activation.error().kind, ErrorKind::kUnsupported);
   EXPECT_NE(activation.error().line().find("gelu_new"), std::string::npos);
-  const auto pooling = load(SmallBert(), {}, R"({"pooling_mode_cls_token": true})");
+  const auto pooling = load(SmallBert(), {}, R"({"pooling_mode_max_tokens": true})");
   ASSERT_FALSE(pooling);
-  EXPECT_NE(pooling.error().line().find("cls_token"), std::string::npos);
+  EXPECT_NE(pooling.error().line().find("max_tokens"), std::string::npos);
+  EXPECT_EQ(load(SmallBert(), {}, R"({"pooling_mode_cls_token": true})").value()->info().pooling, "cls");
   for (const char* settings : {"[]", "{", R"({"max_seq_length": -1})", R"({"max_seq_length": "x"})"}) {
     const auto bad = load(SmallBert(), settings);
     ASSERT_FALSE(bad) << settings;

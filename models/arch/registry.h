@@ -13,7 +13,7 @@ namespace consort {
 
 struct Architecture {
   std::string name;  // as in the weight file: "llama", "gemma3", "bert"
-  // Exactly one of the three is set.
+  // A text generator sets load_model, everything else load_network; load_encoder is the older way in.
   Result<std::unique_ptr<Model>> (*load_model)(std::shared_ptr<const WeightSource>, LoadContext&) = nullptr;
   Result<std::unique_ptr<Encoder>> (*load_encoder)(std::shared_ptr<const WeightSource>, LoadContext&) = nullptr;
   // `tokenizer` is null for a model that reads no text; the network keeps it.

@@ -6,12 +6,14 @@
 #include <map>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "models/formats/byte_reader.h"
 #include "models/formats/json_check.h"
 #include "models/formats/mapped_file.h"
 #include "models/formats/metadata.h"
+#include "models/formats/onnx_file.h"
 #include "models/formats/safetensors_file.h"
 
 namespace consort {
@@ -38,6 +40,7 @@ class SafetensorsSource final : public WeightSource {
   std::size_t mapped_bytes() const override {
     std::size_t bytes = 0;
     for (const auto& file : files_) bytes += file.mapped_bytes();
+    if (onnx_) bytes += onnx_->mapped_bytes();
     return bytes;
   }
 
@@ -51,6 +54,10 @@ class SafetensorsSource final : public WeightSource {
     }
     files_.push_back(std::move(file));
   }
+  void add(OnnxFile file) {
+    onnx_ = std::move(file);
+    for (const auto& entry : onnx_->tensors()) tensors_.add(entry);
+  }
   const std::vector<SafetensorsFile>& files() const { return files_; }
   // The place in files() of the file that holds a tensor, or files().size().
   std::size_t holder(const std::string& tensor) const {
@@ -62,6 +69,7 @@ class SafetensorsSource final : public WeightSource {
  private:
   std::string location_, format_;
   std::vector<SafetensorsFile> files_;
+  std::optional<OnnxFile> onnx_;
   TensorTable tensors_;
   NameIndex holders_;
   Metadata metadata_;
@@ -194,17 +202,23 @@ Result<std::unique_ptr<WeightSource>> open_safetensors(const std::string& path) 
 }
 
 Result<std::unique_ptr<WeightSource>> open_huggingface_folder(const std::string& folder) {
-  const std::string single = folder + "/model.safetensors", index = folder + "/model.safetensors.index.json";
+  const std::string single = folder + "/model.safetensors", index = folder + "/model.safetensors.index.json",
+                    onnx = folder + "/model.onnx";
   if (!is_file(folder + "/config.json"))
     return fail(ErrorKind::kNotFound, "the folder has no config.json", folder,
                 "give a GGUF file or a Hugging Face folder");
-  if (!is_file(single) && !is_file(index))
+  if (!is_file(single) && !is_file(index) && !is_file(onnx))
     return fail(ErrorKind::kNotFound,
-                "the folder has no model.safetensors and no model.safetensors.index.json", folder);
+                "the folder has no model.safetensors, no model.safetensors.index.json and no model.onnx",
+                folder);
   return guarded(folder, [&] {
-    auto source = std::make_unique<SafetensorsSource>(folder, "safetensors folder");
+    const bool from_onnx = !is_file(single) && !is_file(index);
+    auto source =
+        std::make_unique<SafetensorsSource>(folder, from_onnx ? "onnx folder" : "safetensors folder");
     add_metadata(source->metadata(), "", read_json(folder + "/config.json", kMaxConfigDepth));
-    if (is_file(index))
+    if (from_onnx)
+      source->add(OnnxFile(onnx));
+    else if (is_file(index))
       add_shards(*source, folder, index);
     else
       source->add(SafetensorsFile(single));

@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxSafetensorsHeader = 100'000'000;
 // four dimensions: named).
 Result<std::unique_ptr<WeightSource>> open_safetensors(const std::string& path);
 
-// A folder with config.json. Its keys are the metadata, nested ones joined with dots, items of mixed arrays
+// A folder with config.json, and model.onnx where it has no safetensors. Its keys are the metadata, nested ones joined with dots, items of mixed arrays
 // numbered ("layers.0.kind"); nulls are absent. Errors: as above, and kCorrupt when the index names a shard
 // or tensor that is not there.
 Result<std::unique_ptr<WeightSource>> open_huggingface_folder(const std::string& folder);

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "models/formats/gguf.h"
+#include "models/formats/onnx.h"
 #include "models/formats/safetensors.h"
 
 namespace consort {
@@ -93,8 +94,9 @@ Result<std::unique_ptr<WeightSource>> open_weights(const std::string& path) {
   std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
   if (std::memcmp(magic.data(), "GGUF", 4) == 0 || ends_with(path, ".gguf")) return open_gguf(path);
   if (ends_with(path, ".safetensors")) return open_safetensors(path);
+  if (ends_with(path, ".onnx")) return open_onnx(path);
   return fail(ErrorKind::kUnsupported, "not a weight file that is known here", path,
-              "give a .gguf file, a .safetensors file or a Hugging Face folder");
+              "give a .gguf, .safetensors or .onnx file or a Hugging Face folder");
 }
 
 }  // namespace consort

@@ -1,4 +1,4 @@
-// WeightSource: where a model's bytes come from, whatever the file format. GGUF files, safetensors files and
+// WeightSource: where a model's bytes come from, whatever the file format. GGUF, safetensors and ONNX files,
 // folders, and in-memory sources for tests implement it. Architectures read hyper-parameters and tensors only
 // through this interface. Everything it returns stays valid while the source lives (files are mapped).
 #pragma once
@@ -54,8 +54,8 @@ class WeightSource {
   Result<TensorView> tensor(std::string_view name, std::initializer_list<std::int64_t> dims) const;
 };
 
-// Opens a .gguf file, a .safetensors file, or a Hugging Face folder (config.json + *.safetensors, sharded or
-// not). Errors: kNotFound, kCorrupt (truncated, wrong magic, offsets outside the file), kUnsupported
+// Opens a .gguf, .safetensors or .onnx file (its initialisers), or a Hugging Face folder (config.json and
+// *.safetensors, sharded or not, or model.onnx). Errors: kNotFound, kCorrupt (truncated, wrong magic, offsets outside the file), kUnsupported
 // (version, quantisation: named).
 Result<std::unique_ptr<WeightSource>> open_weights(const std::string& path);
 

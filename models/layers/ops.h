@@ -10,6 +10,7 @@
 #include "kernels/activation/activation.h"
 #include "kernels/add/add.h"
 #include "kernels/attention/attention.h"
+#include "kernels/int8_matmul/int8_matmul.h"
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -41,6 +42,9 @@ class Ops {
   }
   void matmul(TensorView x, const PackedMatrix& weights, TensorView out, const float* bias = nullptr) {
     issue("matmul", {x, out}, [&] { consort::matmul(exec_, x, weights, out, bias); });
+  }
+  void int8_matmul(TensorView x, std::span<const Int8Job> jobs) {
+    issue("int8_matmul", {x}, [&] { consort::int8_matmul(exec_, x, jobs); });
   }
   void rms_norm(TensorView x, TensorView weight, float eps, TensorView out) {
     issue("rms_norm", {x, weight, out}, [&] { consort::rms_norm(exec_, x, weight, eps, out); });

@@ -7,6 +7,7 @@
 #include "models/formats/dequantize.h"
 #include "models/formats/inspect.h"
 #include "models/formats/testing/synthetic_files.h"
+#include "models/formats/testing/synthetic_onnx.h"
 #include "tests/fuzz/mutate.h"
 
 namespace consort {
@@ -26,7 +27,7 @@ void exercise(const WeightSource& source) {
   for (const auto& [name, view] : source.tensors()) {
     ASSERT_NE(source.find(name), nullptr);
     if (view.elements() == 0) continue;
-    ASSERT_LE(view.bytes(), source.mapped_bytes());
+    ASSERT_LE(view.bytes(), 8 * source.mapped_bytes());  // ONNX may write an int64 in one byte
     const auto cols = static_cast<std::size_t>(view.cols());
     if (cols > 1u << 20) continue;
     row.resize(cols);
@@ -90,6 +91,19 @@ TEST(WeightFilesFuzz, Safetensors) {
   EXPECT_GT(counts.opened, 50);
 }
 
+TEST(WeightFilesFuzz, Onnx) {
+  TemporaryFolder folder;
+  Mutator mutator(6);
+  const std::string seed = testing::small_onnx();
+  Counts counts;
+  for (int i = 0; i < kMutants && !HasFatalFailure(); ++i)
+    open_mutant(folder, "m.onnx", mutator.mutate(seed, seed.size()), folder.path() + "/m.onnx", counts);
+  for (std::size_t n = 0; n < seed.size() && !HasFatalFailure(); ++n)  // cut files: an error or fewer fields
+    open_mutant(folder, "m.onnx", seed.substr(0, n), folder.path() + "/m.onnx", counts);
+  EXPECT_GT(counts.refused, kMutants / 3);
+  EXPECT_GT(counts.opened, 50);
+}
+
 TEST(WeightFilesFuzz, HuggingFaceFolder) {
   TemporaryFolder folder;
   Mutator mutator(3);
@@ -132,6 +146,9 @@ void real_header(const std::string& relative, std::size_t header_bytes, std::uin
 
 TEST(WeightFilesFuzz, RealGgufHeader) {
   real_header("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf", 2u << 20, 4);
+}
+TEST(WeightFilesFuzz, RealOnnxHeader) {
+  real_header("magika/model.onnx", 64u << 10, 7);
 }
 TEST(WeightFilesFuzz, RealSafetensorsHeader) {
   real_header("all-minilm-l6-v2/model.safetensors", 64u << 10, 5);

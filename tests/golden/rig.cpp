@@ -77,8 +77,10 @@ Rig::Rig(const std::string& id, int threads) {
   const Architecture* architecture = find_architecture(source_->architecture());
   if (architecture == nullptr) throw std::runtime_error("unknown architecture " + source_->architecture());
   LoadContext context{*exec_, *pool_, id};
-  if (architecture->load_encoder != nullptr) {
-    encoder_ = value_or_throw(architecture->load_encoder(source_, context));
+  if (architecture->load_network != nullptr) {
+    const bool reads_text = std::ifstream(model_path(id) + "/tokenizer.json").good();
+    if (reads_text) tokenizer_ = value_or_throw(load_tokenizer(*source_));
+    network_ = value_or_throw(architecture->load_network(source_, tokenizer_, context));
     return;
   }
   model_ = value_or_throw(architecture->load_model(source_, context));
@@ -87,9 +89,40 @@ Rig::Rig(const std::string& id, int threads) {
 
 Rig::~Rig() = default;
 
-Tokenizer& Rig::tokenizer() {
+const Tokenizer& Rig::tokenizer() {
   if (tokenizer_ == nullptr) tokenizer_ = value_or_throw(load_tokenizer(*source_));
   return *tokenizer_;
+}
+
+std::vector<std::unique_ptr<Sample>> Rig::prepare(std::span<const NetworkInput> inputs) {
+  std::vector<std::unique_ptr<Sample>> samples;
+  for (const NetworkInput& input : inputs) samples.push_back(value_or_throw(network_->prepare(input)));
+  return samples;
+}
+
+std::vector<float> Rig::embed(std::span<const std::unique_ptr<Sample>> samples, EmbeddingLevel level) {
+  std::vector<const Sample*> pointers;
+  std::int64_t rows = 0;
+  for (const auto& sample : samples) {
+    pointers.push_back(sample.get());
+    rows += level == EmbeddingLevel::kPart ? sample->tokens : 1;
+  }
+  const int width = network_->info().dimension;
+  std::vector<float> values(static_cast<std::size_t>(rows * width));
+  NetworkOutput output{level, make_view(values.data(), DType::kF32, {rows, width}), {}};
+  if (auto s = network_->forward(*exec_, pointers, output); !s) throw std::runtime_error(s.error().line());
+  return values;
+}
+
+std::vector<float> Rig::classify(std::span<const std::unique_ptr<Sample>> samples) {
+  std::vector<const Sample*> pointers;
+  for (const auto& sample : samples) pointers.push_back(sample.get());
+  const int classes = network_->info().classes;
+  std::vector<float> values(samples.size() * static_cast<std::size_t>(classes));
+  NetworkOutput output{
+      EmbeddingLevel::kItem, {}, make_view(values.data(), DType::kF32, {std::ssize(samples), classes})};
+  if (auto s = network_->forward(*exec_, pointers, output); !s) throw std::runtime_error(s.error().line());
+  return values;
 }
 
 std::vector<float> Rig::logits(std::span<const std::int32_t> ids, int chunk) {

@@ -11,6 +11,7 @@
 #include "memory/kv/kv_cache.h"
 #include "models/formats/weight_source.h"
 #include "models/model.h"
+#include "models/network/network.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace consort::golden {
@@ -31,11 +32,17 @@ class Rig {
   ~Rig();
 
   Model& model() { return *model_; }
-  Encoder& encoder() { return *encoder_; }
+  Network& network() { return *network_; }
   Exec& exec() { return *exec_; }
   KvCache& cache() { return *cache_; }
   const WeightSource& source() const { return *source_; }
-  Tokenizer& tokenizer();
+  const Tokenizer& tokenizer();
+
+  // Prepares the inputs, runs them together. Rows of embeddings (one an input, or one a token) or of logits.
+  std::vector<std::unique_ptr<Sample>> prepare(std::span<const NetworkInput> inputs);
+  std::vector<float> embed(std::span<const std::unique_ptr<Sample>> samples,
+                           EmbeddingLevel level = EmbeddingLevel::kItem);
+  std::vector<float> classify(std::span<const std::unique_ptr<Sample>> samples);
 
   // Logits [tokens, vocab] of a prompt given in slices of `chunk` tokens (0: all at once).
   std::vector<float> logits(std::span<const std::int32_t> ids, int chunk = 0);
@@ -49,9 +56,9 @@ class Rig {
   std::unique_ptr<Exec> exec_;
   std::shared_ptr<const WeightSource> source_;
   std::unique_ptr<Model> model_;
-  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<Network> network_;
   std::unique_ptr<KvCache> cache_;
-  std::unique_ptr<Tokenizer> tokenizer_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
 };
 
 // One rig for each model and thread count, kept for the process: loading is the slow part.

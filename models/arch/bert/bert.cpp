@@ -1,118 +1,134 @@
-// BERT encoders for sentence embeddings, from Hugging Face folders (all-MiniLM-L6-v2). Source: Devlin et al.
-// 2019, "BERT"; Reimers and Gurevych 2019, "Sentence-BERT". Post-norms, learnt positions, exact GELU, mean
-// over all tokens with [CLS] and [SEP], length 1. Texts stand one after another without padding; attention
-// stays inside a text and every other op works row by row, so neighbours do not matter.
+// BERT encoders: sentence embeddings (all-MiniLM-L6-v2, bge-small), token embeddings for late interaction
+// (answerai-colbert-small's trunk) and cross-encoders (ms-marco-MiniLM). Source: Devlin et al. 2019, "BERT";
+// Reimers and Gurevych 2019, "Sentence-BERT"; Nogueira and Cho 2019, "Passage Re-ranking with BERT".
+// Post-norms, learnt positions, exact GELU. Texts stand one after another without padding; attention stays
+// inside a text and every other op works row by row, so neighbours do not matter.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <new>
 
 #include "kernels/pooling/pooling.h"
-#include "models/arch/bert/sentence_settings.h"
+#include "models/arch/bert/config.h"
+#include "models/arch/bert/encoder_adapter.h"
+#include "models/arch/bert/text_sample.h"
+#include "models/arch/bert/weights.h"
 #include "models/arch/registry.h"
-#include "models/formats/dequantize.h"
-#include "models/layers/ops.h"
-#include "models/layers/weight_loader.h"
 
 namespace consort {
+namespace bert {
 namespace {
 
-constexpr std::int64_t kTokensPerPass = 4096;  // texts are taken in passes of about this many tokens
+// Samples are taken in passes of about this many tokens: the widest activation of a pass (1,536 floats a
+// token) then stays in the second cache of two cores.
+constexpr std::int64_t kTokensPerPass = 512;
 
-struct Config {
-  int width = 0, heads = 0, layers = 0, feed_forward = 0, vocab = 0, positions = 0, max_tokens = 0;
-  float eps = 1e-12f;
-};
+using Samples = std::span<const Sample* const>;
 
-struct Affine {
-  PackedMatrix weight;
-  TensorView bias;
-};
-struct Norm {
-  TensorView weight, bias;
-};
-struct Layer {
-  Affine query, key, value, output, up, down;
-  Norm attention_norm, output_norm;
-};
+const TextSample& text_of(const Sample* sample) {
+  return static_cast<const TextSample&>(*sample);
+}
 
-// Rows of an embedding table that stays in the mapped file: only the rows of a text are ever read.
-struct Table {
-  TensorView view;
-  void add_row(std::int64_t row, std::span<float> buffer, float* out, bool first) const {
-    const std::size_t bytes = row_bytes(view.dtype, buffer.size());
-    dequantize_row(view.dtype, view.data + static_cast<std::size_t>(row) * bytes, buffer.data(),
-                   buffer.size());
-    for (std::size_t i = 0; i < buffer.size(); ++i) out[i] = first ? buffer[i] : out[i] + buffer[i];
-  }
-};
-
-struct Weights {
-  std::shared_ptr<const WeightSource> source;  // keeps the tables mapped
-  WeightArena arena;
-  Table words, positions, types;
-  Norm embedding_norm;
-  std::vector<Layer> layers;
-};
-
-using Texts = std::span<const std::span<const std::int32_t>>;
-
-class Bert final : public Encoder {
+class Bert final : public Network {
  public:
-  Bert(EncoderInfo info, Config config, Weights weights)
-      : info_(std::move(info)), config_(config), weights_(std::move(weights)) {}
-  const EncoderInfo& info() const override { return info_; }
-  Status embed(Exec& exec, Texts texts, TensorView out) override;
+  Bert(NetworkInfo info, Config config, Weights weights, std::shared_ptr<const Tokenizer> tokenizer)
+      : info_(std::move(info)),
+        config_(std::move(config)),
+        weights_(std::move(weights)),
+        tokenizer_(std::move(tokenizer)) {}
+  const NetworkInfo& info() const override { return info_; }
+  Result<std::unique_ptr<Sample>> prepare(const NetworkInput& input) const override;
+  Status forward(Exec& exec, Samples samples, NetworkOutput& output) override;
   void set_layer_probe(LayerProbe probe) override { probe_ = std::move(probe); }
   void set_op_recorder(OpRecorder* recorder) override { recorder_ = recorder; }
 
  private:
-  Status check(Texts texts, const TensorView& out) const;
-  void embed_pass(Exec& exec, Texts texts, TensorView out) const;
-  void look_up(Exec& exec, Texts texts, TensorView x) const;
+  Status check(Samples samples, const NetworkOutput& output) const;
+  void run_pass(Exec& exec, Samples samples, std::int64_t first_sample, std::int64_t first_token,
+                const NetworkOutput& output) const;
+  TensorView run_layers(Ops& ops, Samples samples, std::span<const int> lengths, std::int64_t tokens) const;
+  void look_up(Exec& exec, Samples samples, TensorView x) const;
   void run_layer(Ops& ops, const Layer& layer, std::span<const int> lengths, TensorView x) const;
+  void first_rows(TensorView x, std::span<const int> lengths, TensorView out) const;
+  void score(Ops& ops, TensorView x, std::span<const int> lengths, TensorView out) const;
 
-  EncoderInfo info_;
+  NetworkInfo info_;
   Config config_;
   Weights weights_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
   LayerProbe probe_;
   OpRecorder* recorder_ = nullptr;
 };
 
-Status Bert::check(Texts texts, const TensorView& out) const {
-  if (out.rows() != static_cast<std::int64_t>(texts.size()) || out.cols() != config_.width ||
-      out.dtype != DType::kF32)
-    return fail(ErrorKind::kInvalid, fmt::format("{} embeddings do not fit {}", texts.size(), describe(out)),
+Result<std::unique_ptr<Sample>> Bert::prepare(const NetworkInput& input) const {
+  if (input.kind != info_.inputs.front())
+    return fail(ErrorKind::kUnsupported,
+                fmt::format("the model takes a {}, not a {}", input_kind_name(info_.inputs.front()),
+                            input_kind_name(input.kind)),
                 info_.id);
-  for (const auto& text : texts) {
-    if (text.empty() || text.size() > static_cast<std::size_t>(config_.max_tokens))
+  if (tokenizer_ == nullptr) return fail(ErrorKind::kInvalid, "the model has no tokenizer", info_.id);
+  auto sample = std::make_unique<TextSample>();
+  if (input.kind == InputKind::kPair) {
+    CONSORT_TRY(pair, text_pair(*tokenizer_, input.text, input.passage, config_.max_tokens));
+    *sample = std::move(pair);
+  } else {
+    *sample = single_text(*tokenizer_, input.text, config_.max_tokens);
+  }
+  const double tokens = sample->tokens;
+  sample->flop = tokens * (info_.flop_per_token + 4.0 * tokens * config_.width * config_.layers);
+  return sample;
+}
+
+Status Bert::check(Samples samples, const NetworkOutput& output) const {
+  std::int64_t tokens = 0;
+  for (const Sample* sample : samples) {
+    const TextSample& text = text_of(sample);
+    if (text.ids.empty() || text.ids.size() > static_cast<std::size_t>(config_.max_tokens))
       return fail(
           ErrorKind::kInvalid,
-          fmt::format("a text of {} tokens; the model takes 1 to {}", text.size(), config_.max_tokens),
+          fmt::format("a text of {} tokens; the model takes 1 to {}", text.ids.size(), config_.max_tokens),
           info_.id);
-    for (const std::int32_t id : text)
+    for (const std::int32_t id : text.ids)
       if (id < 0 || id >= config_.vocab)
         return fail(ErrorKind::kInvalid,
                     fmt::format("token id {} is outside the vocabulary of {}", id, config_.vocab), info_.id);
+    tokens += std::ssize(text.ids);
   }
+  const TensorView &e = output.embeddings, &l = output.logits;
+  const bool parts = output.level == EmbeddingLevel::kPart;
+  if (e.data != nullptr && config_.head == Head::kScore)
+    return fail(ErrorKind::kUnsupported, "the model scores pairs, it has no embedding", info_.id);
+  if (e.data != nullptr && config_.head == Head::kTokens && !parts)
+    return fail(ErrorKind::kUnsupported, "the model gives a vector for each token, none for a text",
+                info_.id);
+  if (l.data != nullptr && config_.head != Head::kScore)
+    return fail(ErrorKind::kUnsupported, "the model has no classifier", info_.id);
+  const std::int64_t rows = parts ? tokens : std::ssize(samples);
+  if (e.data != nullptr &&
+      (e.rows() != rows || e.cols() != config_.width || e.dtype != DType::kF32 || !e.contiguous()))
+    return fail(ErrorKind::kInvalid, fmt::format("{} embeddings do not fit {}", rows, describe(e)), info_.id);
+  if (l.data != nullptr && (l.rows() != std::ssize(samples) || l.cols() != config_.classes ||
+                            l.dtype != DType::kF32 || !l.contiguous()))
+    return fail(ErrorKind::kInvalid, fmt::format("{} scores do not fit {}", samples.size(), describe(l)),
+                info_.id);
   return {};
 }
 
-Status Bert::embed(Exec& exec, Texts texts, TensorView out) {
-  CONSORT_CHECK_OK(check(texts, out));
+Status Bert::forward(Exec& exec, Samples samples, NetworkOutput& output) {
+  CONSORT_CHECK_OK(check(samples, output));
   try {
     std::size_t done = 0;
-    while (done < texts.size()) {
+    std::int64_t tokens_done = 0;
+    while (done < samples.size()) {
       std::size_t end = done;
       std::int64_t tokens = 0;
-      while (end < texts.size() && (end == done || tokens + std::ssize(texts[end]) <= kTokensPerPass))
-        tokens += std::ssize(texts[end++]);
-      TensorView rows = out;
-      rows.data += done * static_cast<std::size_t>(out.strides[0]) * sizeof(float);
-      rows.dims[0] = static_cast<std::int64_t>(end - done);
-      embed_pass(exec, texts.subspan(done, end - done), rows);
+      while (end < samples.size() && (end == done || tokens + samples[end]->tokens <= kTokensPerPass))
+        tokens += samples[end++]->tokens;
+      run_pass(exec, samples.subspan(done, end - done), static_cast<std::int64_t>(done), tokens_done, output);
       done = end;
+      tokens_done += tokens;
     }
     return {};
   } catch (const std::bad_alloc&) {
@@ -120,16 +136,18 @@ Status Bert::embed(Exec& exec, Texts texts, TensorView out) {
   }
 }
 
-void Bert::look_up(Exec& exec, Texts texts, TensorView x) const {
-  const std::size_t width = static_cast<std::size_t>(config_.width);
+void Bert::look_up(Exec& exec, Samples samples, TensorView x) const {
+  const auto width = static_cast<std::size_t>(config_.width);
   const std::span<float> buffer = exec.scratch.take_array<float>(width);
   float* row = x.as<float>();
-  for (const auto& text : texts)
-    for (std::size_t t = 0; t < text.size(); ++t, row += width) {
-      weights_.words.add_row(text[t], buffer, row, true);
-      weights_.types.add_row(0, buffer, row, false);
+  for (const Sample* sample : samples) {
+    const TextSample& text = text_of(sample);
+    for (std::size_t t = 0; t < text.ids.size(); ++t, row += width) {
+      weights_.words.add_row(text.ids[t], buffer, row, true);
+      weights_.types.add_row(static_cast<int>(t) >= text.second ? 1 : 0, buffer, row, false);
       weights_.positions.add_row(static_cast<std::int64_t>(t), buffer, row, false);
     }
+  }
 }
 
 void Bert::run_layer(Ops& ops, const Layer& layer, std::span<const int> lengths, TensorView x) const {
@@ -142,32 +160,23 @@ void Bert::run_layer(Ops& ops, const Layer& layer, std::span<const int> lengths,
   };
   const TensorView q = rows(width), k = rows(width), v = rows(width), attended = rows(width),
                    delta = rows(width);
-  const MatmulJob jobs[] = {{&layer.query.weight, q, layer.query.bias.as<float>()},
-                            {&layer.key.weight, k, layer.key.bias.as<float>()},
-                            {&layer.value.weight, v, layer.value.bias.as<float>()}};
-  ops.matmul(x, jobs);
+  apply(ops, x, {{&layer.query, q}, {&layer.key, k}, {&layer.value, v}});
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(head)));
   ops.text_attention(lengths, scale, heads(q), heads(k), heads(v), attended);
-  ops.matmul(attended, layer.output.weight, delta, layer.output.bias.as<float>());
+  apply(ops, attended, {{&layer.output, delta}});
   ops.add_layer_norm(x, delta, layer.attention_norm.weight, layer.attention_norm.bias, config_.eps, x);
   const TensorView hidden = rows(config_.feed_forward);
-  ops.matmul(x, layer.up.weight, hidden, layer.up.bias.as<float>());
+  apply(ops, x, {{&layer.up, hidden}});
   ops.gelu_erf(hidden, TensorView{});
-  ops.matmul(hidden, layer.down.weight, delta, layer.down.bias.as<float>());
+  apply(ops, hidden, {{&layer.down, delta}});
   ops.add_layer_norm(x, delta, layer.output_norm.weight, layer.output_norm.bias, config_.eps, x);
 }
 
-void Bert::embed_pass(Exec& exec, Texts texts, TensorView out) const {
-  const ScratchArena::Mark mark(exec.scratch);
-  const std::span<int> lengths = exec.scratch.take_array<int>(texts.size());
-  std::int64_t tokens = 0;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    lengths[i] = static_cast<int>(texts[i].size());
-    tokens += lengths[i];
-  }
+TensorView Bert::run_layers(Ops& ops, Samples samples, std::span<const int> lengths,
+                            std::int64_t tokens) const {
+  Exec& exec = ops.exec();
   const TensorView x = exec.scratch.tensor(DType::kF32, {tokens, config_.width});
-  Ops ops(exec, recorder_);
-  look_up(exec, texts, x);
+  look_up(exec, samples, x);
   ops.add_layer_norm(x, TensorView{}, weights_.embedding_norm.weight, weights_.embedding_norm.bias,
                      config_.eps, x);
   if (probe_) probe_(0, x);
@@ -175,118 +184,107 @@ void Bert::embed_pass(Exec& exec, Texts texts, TensorView out) const {
     run_layer(ops, weights_.layers[i], lengths, x);
     if (probe_) probe_(static_cast<int>(i) + 1, x);
   }
-  mean_pool(exec, x, lengths, out);
+  return x;
+}
+
+// The rows of [CLS].
+void Bert::first_rows(TensorView x, std::span<const int> lengths, TensorView out) const {
+  const std::size_t width = static_cast<std::size_t>(config_.width);
+  const float* from = x.as<float>();
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    std::memcpy(out.as<float>() + i * width, from, width * sizeof(float));
+    from += static_cast<std::size_t>(lengths[i]) * width;
+  }
+}
+
+void Bert::score(Ops& ops, TensorView x, std::span<const int> lengths, TensorView out) const {
+  ScratchArena& scratch = ops.exec().scratch;
+  const auto n = static_cast<std::int64_t>(lengths.size());
+  const TensorView first = scratch.tensor(DType::kF32, {n, config_.width}),
+                   pooled = scratch.tensor(DType::kF32, {n, config_.width});
+  first_rows(x, lengths, first);
+  apply(ops, first, {{&weights_.pooler, pooled}});
+  float* values = pooled.as<float>();
+  for (std::int64_t i = 0; i < n * config_.width; ++i) values[i] = std::tanh(values[i]);
+  apply(ops, pooled, {{&weights_.classifier, out}});
+}
+
+void Bert::run_pass(Exec& exec, Samples samples, std::int64_t first_sample, std::int64_t first_token,
+                    const NetworkOutput& output) const {
+  const ScratchArena::Mark mark(exec.scratch);
+  const std::span<int> lengths = exec.scratch.take_array<int>(samples.size());
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) tokens += lengths[i] = samples[i]->tokens;
+  Ops ops(exec, recorder_);
+  const TensorView x = run_layers(ops, samples, lengths, tokens);
+  const auto rows_of = [](const TensorView& all, std::int64_t first, std::int64_t n) {
+    return make_view(all.as<float>() + first * all.cols(), DType::kF32, {n, all.cols()});
+  };
+  const auto n = static_cast<std::int64_t>(samples.size());
+  if (output.logits.data != nullptr) score(ops, x, lengths, rows_of(output.logits, first_sample, n));
+  if (output.embeddings.data == nullptr) return;
+  if (output.level == EmbeddingLevel::kPart) {
+    const TensorView out = rows_of(output.embeddings, first_token, tokens);
+    std::memcpy(out.data, x.data, x.bytes());
+    return;
+  }
+  const TensorView out = rows_of(output.embeddings, first_sample, n);
+  if (config_.cls_pooling)
+    first_rows(x, lengths, out);
+  else
+    mean_pool(exec, x, lengths, out);
   l2_normalise(exec, out);
 }
 
-Result<Config> read_config(const WeightSource& source) {
-  Config c;
-  CONSORT_TRY(width, hyper_parameter(source, "hidden_size", 16, 1 << 14));
-  CONSORT_TRY(heads, hyper_parameter(source, "num_attention_heads", 1, 256));
-  CONSORT_TRY(layers, hyper_parameter(source, "num_hidden_layers", 1, 256));
-  CONSORT_TRY(feed_forward, hyper_parameter(source, "intermediate_size", 1, 1 << 18));
-  CONSORT_TRY(vocab, hyper_parameter(source, "vocab_size", 1, 1 << 24));
-  CONSORT_TRY(positions, hyper_parameter(source, "max_position_embeddings", 1, 1 << 20));
-  CONSORT_TRY(activation, source.text("hidden_act"));
-  if (activation != "gelu")
-    return fail(ErrorKind::kUnsupported, fmt::format("activation '{}'", activation),
-                fmt::format("{}, key hidden_act", source.location()), "only the exact 'gelu' is known");
-  if (source.meta("position_embedding_type") != nullptr) {
-    CONSORT_TRY(kind, source.text("position_embedding_type"));
-    if (kind != "absolute")
-      return fail(ErrorKind::kUnsupported, fmt::format("position embedding '{}'", kind), source.location());
-  }
-  if (width % heads != 0 || (width / heads) % 16 != 0)
-    return fail(ErrorKind::kUnsupported, fmt::format("{} heads over a width of {}", heads, width),
-                source.location());
-  c.width = width;
-  c.heads = heads;
-  c.layers = layers;
-  c.feed_forward = feed_forward;
-  c.vocab = vocab;
-  c.positions = positions;
-  c.eps = static_cast<float>(source.number_or("layer_norm_eps", 1e-12));
-  CONSORT_TRY(sentences, read_sentence_settings(source.location()));
-  c.max_tokens = sentences.max_tokens > 0 ? std::min(sentences.max_tokens, positions) : positions;
-  return c;
-}
-
-// Some files carry a "bert." in front of every name.
-Result<Affine> affine(WeightLoader& loader, const std::string& name, std::int64_t rows, std::int64_t cols) {
-  CONSORT_TRY(weight, loader.matrix(name + ".weight", rows, cols));
-  CONSORT_TRY(bias, loader.vector(name + ".bias", rows));
-  return Affine{weight, bias};
-}
-Result<Norm> norm(WeightLoader& loader, const std::string& name, std::int64_t n) {
-  CONSORT_TRY(weight, loader.vector(name + ".weight", n));
-  CONSORT_TRY(bias, loader.vector(name + ".bias", n));
-  return Norm{weight, bias};
-}
-
-Result<Layer> load_layer(WeightLoader& loader, const Config& c, const std::string& prefix) {
-  CONSORT_TRY(query, affine(loader, prefix + "attention.self.query", c.width, c.width));
-  CONSORT_TRY(key, affine(loader, prefix + "attention.self.key", c.width, c.width));
-  CONSORT_TRY(value, affine(loader, prefix + "attention.self.value", c.width, c.width));
-  CONSORT_TRY(output, affine(loader, prefix + "attention.output.dense", c.width, c.width));
-  CONSORT_TRY(attention_norm, norm(loader, prefix + "attention.output.LayerNorm", c.width));
-  CONSORT_TRY(up, affine(loader, prefix + "intermediate.dense", c.feed_forward, c.width));
-  CONSORT_TRY(down, affine(loader, prefix + "output.dense", c.width, c.feed_forward));
-  CONSORT_TRY(output_norm, norm(loader, prefix + "output.LayerNorm", c.width));
-  return Layer{query, key, value, output, up, down, attention_norm, output_norm};
-}
-
-Result<Table> table(const WeightSource& source, const std::string& name, std::int64_t rows,
-                    std::int64_t cols) {
-  CONSORT_TRY(view, source.tensor(name, {rows, cols}));
-  if (view.dtype != DType::kF32 && view.dtype != DType::kF16 && view.dtype != DType::kBF16)
-    return fail(ErrorKind::kUnsupported, fmt::format("an embedding of type {}", dtype_name(view.dtype)),
-                fmt::format("{}, tensor {}", source.location(), name));
-  return Table{view};
-}
-
-Result<Weights> load_weights(WeightLoader& loader, const Config& c) {
-  const WeightSource& source = loader.source();
-  const std::string prefix = source.find("bert.embeddings.word_embeddings.weight") != nullptr ? "bert." : "";
-  const std::string embeddings = prefix + "embeddings.";
-  Weights w;
-  CONSORT_TRY(words, table(source, embeddings + "word_embeddings.weight", c.vocab, c.width));
-  CONSORT_TRY(positions, table(source, embeddings + "position_embeddings.weight", c.positions, c.width));
-  CONSORT_TRY(types, table(source, embeddings + "token_type_embeddings.weight", -1, c.width));
-  CONSORT_TRY(embedding_norm, norm(loader, embeddings + "LayerNorm", c.width));
-  if (types.view.rows() < 1) return fail(ErrorKind::kInvalid, "no token type embedding", source.location());
-  w.words = words;
-  w.positions = positions;
-  w.types = types;
-  w.embedding_norm = embedding_norm;
-  for (int i = 0; i < c.layers; ++i) {
-    CONSORT_TRY(layer, load_layer(loader, c, fmt::format("{}encoder.layer.{}.", prefix, i)));
-    w.layers.push_back(layer);
-  }
-  return w;
-}
-
-Result<std::unique_ptr<Encoder>> load_bert(std::shared_ptr<const WeightSource> source, LoadContext& context) {
-  CONSORT_TRY(config, read_config(*source));
-  CONSORT_TRY(loader, WeightLoader::create(*source, context));
-  CONSORT_TRY(weights, load_weights(loader, config));
-  EncoderInfo info;
+NetworkInfo describe_network(const Config& config, const Weights& weights, LoadContext& context) {
+  NetworkInfo info;
   info.id = context.id;
   info.architecture = "bert";
-  info.dimension = config.width;
+  info.inputs = {config.head == Head::kScore ? InputKind::kPair : InputKind::kText};
   info.max_tokens = config.max_tokens;
-  info.pooling = "mean";
-  info.flop_per_token = 2.0 * loader.multiply_adds();
-  info.weight_bytes = loader.bytes();
-  info.weights_digest = weights_digest(*source, context.exec);
-  weights.source = std::move(source);
-  weights.arena = loader.take_arena();
-  return std::make_unique<Bert>(std::move(info), config, std::move(weights));
+  info.flop_per_token = 2.0 * weights.multiply_adds;
+  info.weight_bytes = weights.bytes;
+  info.weights_digest = weights_digest(*weights.source, context.exec);
+  if (config.head == Head::kScore) {
+    info.classes = config.classes;
+    return info;
+  }
+  info.dimension = config.width;
+  info.parts = true;
+  if (config.head == Head::kTokens) {
+    info.level = EmbeddingLevel::kPart;
+  } else {
+    info.normalised = true;
+    info.pooling = config.cls_pooling ? "cls" : "mean";
+  }
+  return info;
+}
+
+Result<std::unique_ptr<Network>> load(std::shared_ptr<const WeightSource> source,
+                                      std::shared_ptr<const Tokenizer> tokenizer, LoadContext& context) {
+  CONSORT_TRY(config, read_config(*source));
+  CONSORT_TRY(weights, load_weights(std::move(source), context, config));
+  if (tokenizer != nullptr && tokenizer->vocab_size() > config.vocab)
+    return fail(
+        ErrorKind::kInvalid,
+        fmt::format("the tokenizer has {} entries, the model {}", tokenizer->vocab_size(), config.vocab),
+        weights.source->location());
+  NetworkInfo info = describe_network(config, weights, context);
+  return std::make_unique<Bert>(std::move(info), std::move(config), std::move(weights), std::move(tokenizer));
 }
 
 }  // namespace
 
+Result<std::unique_ptr<Encoder>> load_encoder(std::shared_ptr<const WeightSource> source,
+                                              LoadContext& context) {
+  CONSORT_TRY(network, load(std::move(source), nullptr, context));
+  return adapt_encoder(std::move(network));
+}
+
+}  // namespace bert
+
 Architecture bert_architecture() {
-  return {"bert", nullptr, load_bert};
+  return {"bert", nullptr, bert::load_encoder, bert::load};
 }
 
 }  // namespace consort

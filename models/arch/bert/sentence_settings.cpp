@@ -38,11 +38,16 @@ Result<SentenceSettings> read_sentence_settings(const std::string& folder) {
   }
   CONSORT_TRY(pooling_json, read_object(pooling));
   if (!pooling_json) return settings;
-  for (const auto& [key, value] : pooling_json->items())
-    if (key.starts_with("pooling_mode_") && value.is_boolean() && value.get<bool>() &&
-        key != "pooling_mode_mean_tokens")
+  for (const auto& [key, value] : pooling_json->items()) {
+    if (!key.starts_with("pooling_mode_") || !value.is_boolean() || !value.get<bool>()) continue;
+    if (key == "pooling_mode_cls_token")
+      settings.pooling = "cls";
+    else if (key != "pooling_mode_mean_tokens")
       return fail(ErrorKind::kUnsupported, "the pooling " + key.substr(13), pooling,
-                  "only the mean over tokens is known");
+                  "the mean over tokens and the [CLS] token are known");
+    else if (settings.pooling == "cls")
+      return fail(ErrorKind::kUnsupported, "two poolings at once", pooling);
+  }
   return settings;
 }
 

@@ -10,11 +10,11 @@ namespace consort {
 
 struct SentenceSettings {
   int max_tokens = 0;            // sentence_bert_config.json, max_seq_length; 0 when the file is not there
-  std::string pooling = "mean";  // 1_Pooling/config.json; "mean" when the file is not there
+  std::string pooling = "mean";  // "mean" or "cls": 1_Pooling/config.json; "mean" when the file is not there
 };
 
 // `folder`: where the weights lie. Errors: kCorrupt for files that are not the JSON expected, kUnsupported
-// for a pooling other than the mean.
+// for another pooling, or two at once.
 Result<SentenceSettings> read_sentence_settings(const std::string& folder);
 
 }  // namespace consort

@@ -44,8 +44,10 @@ TEST(TokenizerGolden, Gemma3SentencePiece) {
   expect_all_rows(kGemma3, "gemma-3-270m.tokenize.jsonl");
 }
 
-TEST(TokenizerGolden, MiniLmWordPiece) {
-  const auto tokenizer = open_tokenizer(kMiniLm);
+class WordPieceGolden : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(WordPieceGolden, EveryRow) {
+  const auto tokenizer = open_tokenizer(GetParam());
   const auto rows = json_lines("all-minilm-l6-v2.tokens.jsonl");
   ASSERT_GE(rows.size(), 170u);
   for (const auto& row : rows) {
@@ -58,6 +60,11 @@ TEST(TokenizerGolden, MiniLmWordPiece) {
     EXPECT_EQ(tokenizer->encode(text, {false, false}), bare) << row.at("id");
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, WordPieceGolden,
+                         ::testing::Values("all-minilm-l6-v2", "bge-small-en-v1.5", "answerai-colbert-small-v1",
+                                           "ms-marco-minilm-l12-v2"),
+                         [](const auto& info) { return "model" + std::to_string(info.index); });
 
 TEST(TokenizerGolden, RolesOfTheModels) {
   const auto smol = open_tokenizer(kSmolLm2), gemma = open_tokenizer(kGemma3), mini = open_tokenizer(kMiniLm);
