@@ -14,6 +14,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "scheduler/bus/event_loop.h"
 #include "scheduler/workflow/runner.h"
 
 namespace consort {
@@ -73,7 +74,7 @@ Result<double> run_once(const std::shared_ptr<const CallKinds>& kinds, Journal* 
   const auto start = std::chrono::steady_clock::now();
   boost::asio::co_spawn(io, drive(&runner, parsed.workflow, std::move(options), &report),
                         boost::asio::detached);
-  io.run();
+  run_attentively(io);
   const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
   if (!report) return fail(ErrorKind::kRuntime, "the run of the bench did not end");
   if (!*report) return tl::unexpected(report->error());

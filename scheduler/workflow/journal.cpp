@@ -19,12 +19,21 @@ std::int64_t unix_ms() {
 
 Error about_run(Error error, std::string_view id) {
   if (error.where.empty()) error.where = "run " + std::string(id);
+  if (error.hint.empty()) error.hint = "the other runs can be read; take this one from a backup of the store";
   return error;
 }
 
 tl::unexpected<Error> no_run(std::string_view id) {
   return fail(ErrorKind::kNotFound, "no run '" + std::string(id) + "' is stored", {},
               "see the stored ones with: consort runs list");
+}
+
+// What a list shows of a run whose record cannot be read: one bad record hides no other.
+RunRecord damaged_run(const Error& error) {
+  RunRecord run;
+  run.status = "damaged";
+  run.error = Value::object({{"detail", error.what}});
+  return run;
 }
 
 StoreWrite put(std::string_view family, std::string key, std::string value) {
@@ -88,7 +97,7 @@ Result<std::vector<RunRecord>> Journal::list(std::size_t limit) const {
   auto cursor = store_.scan(kRunsFamily, "");
   for (; cursor.valid(); cursor.next()) {
     Result<RunRecord> run = decode_run(cursor.value());
-    if (!run) return tl::unexpected(about_run(run.error(), cursor.key()));
+    if (!run) run = damaged_run(run.error());
     run->id = cursor.key();
     runs.push_back(std::move(*run));
   }

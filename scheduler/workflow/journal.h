@@ -70,8 +70,10 @@ class Journal {
   // Stores a new run with its document and input. Errors: kInvalid when the id is malformed ([A-Za-z0-9._-],
   // at most 64) or taken.
   Status put_new(const RunRecord& run);
-  Result<RunRecord> get(std::string_view id) const;                     // kNotFound
-  Result<std::vector<RunRecord>> list(std::size_t limit = 1000) const;  // newest first; document left out
+  Result<RunRecord> get(std::string_view id) const;  // kNotFound
+  // Newest first; document left out. A run whose record cannot be read is listed as `damaged`, with the
+  // error.
+  Result<std::vector<RunRecord>> list(std::size_t limit = 1000) const;
   Result<std::vector<RunEvent>> events(std::string_view id, std::uint64_t after = 0,
                                        std::size_t limit = 10000) const;
   // (path, record) of every task of a run, in the order of their events.

@@ -17,7 +17,9 @@ void put_value(RecordWriter& writer, const Value& value) {
 Result<Value> get_value(RecordReader& reader) {
   std::string_view text = reader.bytes();
   if (text.empty()) return Value();
-  return parse_json(text, "journal record");
+  Result<Value> value = parse_json(text, "journal record");
+  if (!value) return fail(ErrorKind::kCorrupt, "a damaged record: " + value.error().what);
+  return value;
 }
 
 Status check_version(RecordReader& reader, std::string_view what) {

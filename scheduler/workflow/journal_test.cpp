@@ -3,45 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "memory/store/temporary_store.h"
+#include "scheduler/workflow/journal_fixture.h"
 #include "scheduler/workflow/journal_records.h"
-#include "scheduler/workflow/runner_test_support.h"
 
 namespace consort {
 namespace {
 
-using test::Bench;
 using test::document;
 
-class JournalTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    auto store = Store::open(directory_ / "store");
-    ASSERT_TRUE(store) << store.error().line();
-    store_ = std::move(*store);
-    ASSERT_TRUE(store_->ensure_family("notes"));
-    auto journal = Journal::open(*store_);
-    ASSERT_TRUE(journal) << journal.error().line();
-    journal_ = std::move(*journal);
-    bench_.journal = journal_.get();
-  }
-  RunReport run(const std::string& text, const std::string& id, const std::string& input = "{}") {
-    RunOptions options;
-    options.run_id = id;
-    options.seed = 7;
-    return bench_.run(text, input, options);
-  }
-  Result<RunReport> resume(const std::string& text, const std::string& id) {
-    RunOptions options;
-    options.run_id = id;
-    return bench_.start(bench_.parse(text), Value(), options, true);
-  }
-
-  const testing::TemporaryDirectory directory_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Journal> journal_;
-  Bench bench_;
-};
+using JournalTest = test::JournalFixture;
 
 // Every construct that keeps something; `stop` fails twice, so the run fails twice and is resumed twice.
 const char* const kTasks =
@@ -165,6 +135,41 @@ TEST_F(JournalTest, DamagedOrNewerRecordsAreNamedAndNeverCrash) {
     (void)workflow::decode_run(flipped);
     (void)workflow::decode_event(flipped, 1);
   }
+}
+
+TEST_F(JournalTest, ADamagedRunIsNamedAndHidesNoOther) {
+  const std::string text =
+      document(R"([{"a":{"call":"echo","with":{"key":"a"}}},{"s":{"call":"fail","with":{"key":"s"}}}])");
+  for (const char* id : {"good", "bad", "torn"}) run(text, id);
+  const auto damage = [this](std::string_view family, const std::string& key, std::size_t keep) {
+    const std::string bytes = **store_->get(family, key);
+    ASSERT_TRUE(store_->commit(
+        {StoreWrite{std::string(family), key, bytes.substr(0, bytes.size() * keep / 10), false}},
+        Durability::kAsync));
+  };
+  damage(workflow::kRunsFamily, "bad", 5);
+  damage(workflow::kJournalFamily, workflow::task_key("torn", "/do/0/a"), 5);
+  damage(workflow::kEventsFamily, workflow::event_key("torn", 1), 0);
+  const auto listed = journal_->list();
+  ASSERT_TRUE(listed) << listed.error().line();
+  ASSERT_EQ(listed->size(), 3u);
+  for (const RunRecord& record : *listed)
+    EXPECT_EQ(record.status, record.id == "bad" ? "damaged" : "failed") << record.id;
+  const auto clear = [](const Error& error, const std::string& id) {
+    EXPECT_EQ(error.kind, ErrorKind::kCorrupt) << error.line();
+    EXPECT_NE(error.line().find("run " + id), std::string::npos) << error.line();
+    EXPECT_FALSE(error.hint.empty()) << error.line();
+  };
+  clear(journal_->get("bad").error(), "bad");
+  clear(resume(text, "bad").error(), "bad");
+  clear(journal_->cancel("bad").error(), "bad");
+  clear(journal_->tasks("torn").error(), "torn");
+  clear(journal_->events("torn").error(), "torn");
+  const Result<RunReport> torn = resume(text, "torn");  // it begins, and stops where it cannot read
+  ASSERT_TRUE(torn);
+  EXPECT_EQ(torn->status, "failed");
+  EXPECT_EQ(torn->problem->instance, "/do/0/a");
+  EXPECT_EQ(journal_->tasks("good")->size(), 2u);
 }
 
 }  // namespace

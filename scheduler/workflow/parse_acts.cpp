@@ -23,7 +23,8 @@ void Parser::parse_call(ObjectReader& reader, Task& task) {
   task.kind = "call:" + act.kind;
   const Value* with = reader.take("with");
   const Value given = with ? *with : Value::object();
-  if (!given.is_object()) reader.report("with", "must be an object, is " + std::string(type_name(given)));
+  if (!given.is_object())
+    reader.report("with", "must be an object, is " + std::string(type_name(given.type())));
   act.with = compile(given, reader.at("with"));
   if (const Value* stream = reader.take("stream")) act.stream = parse_stream(*stream, reader.at("stream"));
   act.handler = kinds_.share(act.kind);

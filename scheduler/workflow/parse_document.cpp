@@ -82,7 +82,7 @@ void Parser::parse_about(ObjectReader& top) {
   reader.text("title");
   reader.text("summary");
   if (const Value* tags = reader.take("tags"); tags && !tags->is_object())
-    reader.report("tags", "must be an object, is " + std::string(type_name(*tags)));
+    reader.report("tags", "must be an object, is " + std::string(type_name(tags->type())));
 }
 
 void Parser::parse_use(ObjectReader& top) {
@@ -97,7 +97,7 @@ void Parser::parse_use(ObjectReader& top) {
     if (!group) return;
     const std::string pointer = reader.at(key);
     if (!group->is_object()) {
-      report(pointer, "must be an object, is " + std::string(type_name(*group)));
+      report(pointer, "must be an object, is " + std::string(type_name(group->type())));
       return;
     }
     for (const auto& [name, value] : group->as_object()) parse_one(name, value, pointer_join(pointer, name));
@@ -120,12 +120,13 @@ void Parser::parse_use(ObjectReader& top) {
 }
 
 void Parser::parse_agents(const Value& agents, const std::string& pointer) {
-  if (!agents.is_object()) return report(pointer, "must be an object, is " + std::string(type_name(agents)));
+  if (!agents.is_object())
+    return report(pointer, "must be an object, is " + std::string(type_name(agents.type())));
   SchemaPtr schema = compile_schema(kinds_.agent_schema(), "the schema of agents", findings_);
   for (const auto& [name, agent] : agents.as_object()) {
     const std::string at = pointer_join(pointer, name);
     if (!agent.is_object()) {
-      report(at, "must be an object, is " + std::string(type_name(agent)));
+      report(at, "must be an object, is " + std::string(type_name(agent.type())));
       continue;
     }
     const Value properties = kinds_.agent_schema().get("properties");
@@ -146,7 +147,7 @@ void Parser::parse_state(ObjectReader& top) {
   const Value* state = top.take("state");
   if (!state) return;
   if (!state->is_object())
-    return top.report("state", "must be an object, is " + std::string(type_name(*state)));
+    return top.report("state", "must be an object, is " + std::string(type_name(state->type())));
   for (const auto& [key, value] : state->as_object()) {
     ObjectReader reader(findings_, value, pointer_join("/state", key));
     std::optional<std::string> name = reader.text("reducer", true);

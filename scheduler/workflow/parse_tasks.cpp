@@ -21,7 +21,7 @@ Block Parser::parse_block(const Value& value, const std::string& pointer) {
   Block block;
   block.pointer = pointer;
   if (!value.is_array()) {
-    report(pointer, "must be an array of {name: task}, is " + std::string(type_name(value)));
+    report(pointer, "must be an array of {name: task}, is " + std::string(type_name(value.type())));
     return block;
   }
   if (value.size() == 0) report(pointer, "must hold at least one task");
@@ -187,7 +187,7 @@ Formula Parser::compile(const Value& value, const std::string& pointer) {
 std::optional<Formula> Parser::condition(const Value* value, const std::string& pointer) {
   if (!value) return std::nullopt;
   if (!value->is_bool() && !value->is_string()) {
-    report(pointer, "must be an expression, true or false, is " + std::string(type_name(*value)));
+    report(pointer, "must be an expression, true or false, is " + std::string(type_name(value->type())));
     return std::nullopt;
   }
   return formula(value, pointer);

@@ -15,28 +15,9 @@ std::string error_text(const Error& error) {
   return error.where.empty() ? error.what : error.what + " (" + error.where + ")";
 }
 
-std::string_view type_name(const Value& value) {
-  switch (value.type()) {
-    case Value::Type::kNull:
-      return "null";
-    case Value::Type::kBool:
-      return "boolean";
-    case Value::Type::kInteger:
-    case Value::Type::kNumber:
-      return "number";
-    case Value::Type::kString:
-      return "string";
-    case Value::Type::kArray:
-      return "array";
-    case Value::Type::kObject:
-      return "object";
-  }
-  return "null";
-}
-
 ObjectReader::ObjectReader(Findings& findings, const Value& value, std::string pointer)
     : findings_(findings), value_(value), pointer_(std::move(pointer)) {
-  if (!value_.is_object()) report("must be an object, is " + std::string(type_name(value_)));
+  if (!value_.is_object()) report("must be an object, is " + std::string(type_name(value_.type())));
 }
 
 ObjectReader::~ObjectReader() {
@@ -62,7 +43,7 @@ std::optional<std::string> ObjectReader::text(std::string_view key, bool require
   const Value* found = required ? require(key) : take(key);
   if (!found) return std::nullopt;
   if (!found->is_string()) {
-    report(key, "must be a string, is " + std::string(type_name(*found)));
+    report(key, "must be a string, is " + std::string(type_name(found->type())));
     return std::nullopt;
   }
   return found->as_string();
@@ -72,7 +53,7 @@ std::optional<bool> ObjectReader::boolean(std::string_view key) {
   const Value* found = take(key);
   if (!found) return std::nullopt;
   if (!found->is_bool()) {
-    report(key, "must be true or false, is " + std::string(type_name(*found)));
+    report(key, "must be true or false, is " + std::string(type_name(found->type())));
     return std::nullopt;
   }
   return found->as_bool();

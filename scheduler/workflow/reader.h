@@ -17,8 +17,7 @@ using Findings = std::vector<Finding>;
 inline constexpr std::size_t kMaxFindings = 1000;  // a hostile document must not fill memory with findings
 
 void add_finding(Findings& findings, std::string pointer, std::string message, std::string kind = "invalid");
-std::string error_text(const Error& error);      // "what (where)"
-std::string_view type_name(const Value& value);  // "string", "object", ...
+std::string error_text(const Error& error);  // "what (where)"
 
 class ObjectReader {
  public:

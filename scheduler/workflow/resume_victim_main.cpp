@@ -1,8 +1,8 @@
 // The process that resume_kill_test kills: runs or resumes one run in a store and notes every call it makes.
 //   resume_victim STORE NOTES RUN_ID
-// NOTES gets "ready", "done KEY" for every call found committed at the start and "call KEY" for every call
-// made (append only, one write each). Standard output gets {output, effects, gapless} once the run is
-// completed.
+// NOTES gets "ready", "done KEY" for every call found committed at the start (finished, or failed and
+// tolerated, caught or tried again) and "call KEY" for every call made (append only, one write each).
+// Standard output gets {output, effects, gapless} once the run is completed.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -30,10 +30,19 @@ constexpr const char* kTasks = R"([
     {"count": {"for": {}, "while": "${ .n < 10 }", "limit": 10, "do": [
       {"act": {"call": "note", "with": {"key": "count-${ .n }", "n": "${ .n + 1 }"}}}]}},
     {"caught": {"try": [{"bad": {"call": "note", "with": {"key": "bad", "fail": true}}}],
-                "catch": {"do": [{"mend": {"call": "note", "with": {"key": "mend"}}}]}}}]}}},
+                "catch": {"do": [{"mend": {"call": "note", "with": {"key": "mend"}}}]}}},
+    {"tolerant": {"for": {"in": "${ [range(6)] }", "toleratedFailureCount": 3}, "do": [
+      {"act": {"call": "note", "with": {"key": "tolerant-${ $item }", "fail": "${ $item % 2 == 1 }"}}}]}},
+    {"most": {"fork": {"quorum": 1, "branches": [
+      {"lost": {"call": "note", "with": {"key": "lost", "fail": true}}},
+      {"kept": {"call": "note", "with": {"key": "kept", "sleepMs": 2}}}]}}},
+    {"again": {"call": "note", "with": {"key": "again", "failures": 2},
+               "retry": {"delay": {"milliseconds": 2}, "when": "${ true }", "limit": {"attempt": {"count": 3}}}}}]}}},
   {"last": {"call": "note", "with": {"key": "end", "sum": "${ $context.sum }", "seen": "${ $context.seen }",
                                     "branches": "${ map(tojson | length) }"}}}])";
 constexpr const char* kState = R"(,"state": {"seen": {"reducer": "append"}, "sum": {"reducer": "sum"}})";
+
+constexpr const char* kTold = "told to fail: ";
 
 void note(int file, const std::string& line) {
   const std::string text = line + "\n";
@@ -42,11 +51,15 @@ void note(int file, const std::string& line) {
 
 void add_note_kind(Kinds& kinds, int file) {
   kinds.add("note", [file](TaskContext& context, const Value& with) -> Result<TaskOutcome> {
-    const std::string key = with.get("key").as_string();
+    std::string key = with.get("key").as_string();
+    const Value failures = with.get("failures");
+    if (failures.is_integer()) key += "-" + std::to_string(context.attempt);
     note(file, "call " + key);
     context.write(StoreWrite{"effects", context.run_id + "/" + key, "done"});
-    if (with.find("fail")) return consort::fail(ErrorKind::kRuntime, "told to fail");
-    return TaskOutcome{with.with("seed", std::to_string(context.seed)), Value()};
+    if (with.get("fail") == Value(true) ||
+        (failures.is_integer() && context.attempt <= failures.as_integer()))
+      return consort::fail(ErrorKind::kRuntime, std::string(kTold) + key);
+    return TaskOutcome{with.with("key", key).with("seed", std::to_string(context.seed)), Value()};
   });
 }
 
@@ -73,9 +86,12 @@ Status run(const std::string& directory, int file, const std::string& run_id) {
   const bool resume = journal->get(run_id).has_value();
   if (resume) {
     CONSORT_TRY(tasks, journal->tasks(run_id));
-    for (const auto& [path, record] : tasks)
+    for (const auto& [path, record] : tasks) {
       if (record.kind == "call:note" && record.state == "finished")
         note(file, "done " + record.output.get("key").as_string());
+      if (record.state == "failed" && path.find("/!", path.rfind('/')) != std::string::npos)
+        note(file, "done " + record.problem.get("detail").as_string().substr(std::string(kTold).size()));
+    }
   }
   note(file, "ready");
   RunOptions options;

@@ -57,37 +57,6 @@ std::optional<Duration> retry_delay(const RunState& run, const RetryPolicy& poli
   return wait;
 }
 
-std::string attempt_path(const std::string& path, std::uint32_t attempt) {
-  return path + "/!" + std::to_string(attempt);
-}
-
-Outcome<std::uint32_t> first_attempt(RunState& run, const Active& active, std::optional<Problem>& last) {
-  std::uint32_t attempt = 1;
-  while (run.replaying) {
-    Result<std::optional<TaskRecord>> record = run.find(attempt_path(active.frame.path, attempt));
-    if (!record) return tl::unexpected(active.problem(record.error()));
-    if (!*record || (*record)->state != "failed") break;
-    last = problem_from_value((*record)->problem);
-    ++attempt;
-  }
-  return attempt;
-}
-
-boost::asio::awaitable<Status> commit_failure(RunState& run, const Active& active, std::uint32_t attempt,
-                                              const Problem& problem) {
-  Value stored = problem_to_value(problem).with("kind", error_kind_name(problem.kind));
-  TaskRecord record;
-  record.state = "failed";
-  record.kind = active.task->kind;
-  record.attempt = attempt;
-  record.milliseconds = run.now_ms() - active.start_ms;
-  record.problem = stored;
-  record.order = run.wants_events() ? run.emit("error", active.frame.path, std::move(stored)) : 0;
-  std::string path = attempt_path(active.frame.path, attempt);
-  Status status = co_await run.commit(std::move(path), std::move(record), {});
-  co_return status;
-}
-
 bool catches(const ErrorFilter& filter, const Problem& problem) {
   if (filter.type && problem_type_name(*filter.type) != problem_type_name(problem.type)) return false;
   if (filter.status && *filter.status != problem.status) return false;

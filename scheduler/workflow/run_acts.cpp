@@ -49,8 +49,8 @@ Outcome<ActResult> act_set(RunState& run, Active& active, const SetTask& act) {
   Result<Value> values = act.values.evaluate(active.input, active.bindings(), run.evaluation);
   if (!values) return tl::unexpected(active.expression_problem(values.error()));
   if (!values->is_object())
-    return tl::unexpected(
-        active.problem("validation", "set must give an object, gives " + std::string(type_name(*values))));
+    return tl::unexpected(active.problem(
+        "validation", "set must give an object, gives " + std::string(type_name(values->type()))));
   ActResult result;
   result.output = std::move(*values);
   return result;

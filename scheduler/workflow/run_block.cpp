@@ -33,13 +33,13 @@ Active activate(RunState& run, const Task& task, Frame frame, Value input) {
   return active;
 }
 
-void report_step(RunState& run, const Active& active, std::string_view status) {
-  if (!run.wants_events()) return;
-  run.emit("task", active.frame.path,
-           Value::object({{"name", active.task->name},
-                          {"kind", active.task->kind},
-                          {"status", status},
-                          {"attempt", static_cast<std::int64_t>(active.attempt)}}));
+std::uint64_t report_step(RunState& run, const Active& active, std::string_view status) {
+  if (!run.wants_events()) return 0;
+  return run.emit("task", active.frame.path,
+                  Value::object({{"name", active.task->name},
+                                 {"kind", active.task->kind},
+                                 {"status", status},
+                                 {"attempt", static_cast<std::int64_t>(active.attempt)}}));
 }
 
 // if and input.from. False: skipped.
@@ -87,7 +87,7 @@ Outcome<Value> shape_output(RunState& run, Active& active, const Value& raw, Val
   if (!exported) return tl::unexpected(active.expression_problem(exported.error()));
   if (!exported->is_object())
     return tl::unexpected(active.problem(
-        "validation", "export.as must give an object, gives " + std::string(type_name(*exported))));
+        "validation", "export.as must give an object, gives " + std::string(type_name(exported->type()))));
   if (task.export_schema)
     if (Status valid = task.export_schema->check(*exported); !valid)
       return tl::unexpected(active.problem("validation", "export: " + error_text(valid.error())));
@@ -129,6 +129,18 @@ void end_span(RunState& run, const Active& active, std::string_view status, cons
     span->output = *output;
 }
 
+// A call that was sent is no longer under way: nobody who resumes needs to wonder what became of it.
+void store_end(RunState& run, const Active& active, const Problem& problem, std::uint64_t order) {
+  TaskRecord record;
+  record.state = problem.kind == ErrorKind::kCancelled ? "cancelled" : "failed";
+  record.kind = active.task->kind;
+  record.attempt = active.attempt;
+  record.milliseconds = run.now_ms() - active.start_ms;
+  record.problem = problem_to_value(problem).with("kind", error_kind_name(problem.kind));
+  record.order = order;
+  run.commit_later(active.frame.path, record);
+}
+
 // The problem as this task reports it: its own timeout is its own, whoever noticed.
 Problem failed(RunState& run, const Active& active, Problem problem, SteadyTime outer_deadline) {
   if (problem.instance.empty()) problem.instance = active.task->pointer;
@@ -146,10 +158,12 @@ Problem failed(RunState& run, const Active& active, Problem problem, SteadyTime 
     span->attempt = active.attempt;
     span->error = problem.detail;
   }
+  std::uint64_t order = 0;
   if (cancelled)
-    report_step(run, active, "cancelled");
+    order = report_step(run, active, "cancelled");
   else if (run.wants_events())
-    run.emit("error", active.frame.path, problem_to_value(problem));
+    order = run.emit("error", active.frame.path, problem_to_value(problem));
+  if (active.sent) store_end(run, active, problem, order);
   return problem;
 }
 
@@ -158,39 +172,51 @@ Outcome<StepResult> replay(RunState& run, Active& active, const TaskRecord& reco
   active.attempt = record.attempt;
   active.frame.span = run.begin_span(active.frame.span, active.frame.path, *active.task);
   ++run.replayed;
-  run.add_usage(record.usage, record.kind.starts_with("call:"));
+  if (record.kind.starts_with("call:")) run.count_call(*active.frame.state, record.usage);
   if (Status applied = apply_all(active, record.exports); !applied)
     return tl::unexpected(active.problem("validation", applied.error().what));
   end_span(run, active, "replayed", &record.output, &record.usage);
   return StepResult{record.output, active.task->then, active.task->limit};
 }
 
-Running<ActResult> run_attempts(RunState& run, Active& active) {
-  const SteadyTime began = std::chrono::steady_clock::now();
-  std::optional<Problem> last;
-  if (active.task->retry) {
-    Outcome<std::uint32_t> first = first_attempt(run, active, last);
-    if (!first) co_return tl::unexpected(first.error());
-    active.attempt = *first;
-  }
+// One try of the task's act, in the scope and under the deadline of its own.
+Running<ActResult> try_act(RunState& run, Active& active, StateScope& scope) {
   const std::string path = active.frame.path;
+  const SteadyTime deadline = active.frame.deadline;
+  StateScope* state = active.frame.state;
+  active.attempt_deadline = earlier(deadline, active.task->timeout.attempt);
+  if (const RetryPolicy* policy = active.task->retry.get())
+    active.attempt_deadline = earlier(active.attempt_deadline, policy->attempt_duration);
+  active.frame.deadline = active.attempt_deadline;
+  active.frame.state = &scope;
+  if (active.attempt > 1 && !replays_output(*active.task))
+    active.frame.path = attempt_path(path, active.attempt);
+  Outcome<ActResult> result = co_await run_act(run, active);
+  active.frame.deadline = deadline;
+  active.frame.path = path;
+  active.frame.state = state;
+  co_return result;
+}
+
+Running<ActResult> run_attempts(RunState& run, Active& active) {
   const RetryPolicy* policy = active.task->retry.get();
-  if (last && !retry_delay(run, *policy, active, *last, active.attempt - 1, began))
-    co_return tl::unexpected(*last);
+  if (!policy) co_return co_await try_act(run, active, *active.frame.state);
+  const SteadyTime began = std::chrono::steady_clock::now();
+  Outcome<Tries> tries = stored_tries(run, active);
+  if (!tries) co_return tl::unexpected(std::move(tries.error()));
+  active.attempt = tries->next;
+  if (tries->last && !tries->known &&
+      !retry_delay(run, *policy, active, *tries->last, tries->next - 1, began))
+    co_return tl::unexpected(std::move(*tries->last));
   while (true) {
-    const SteadyTime deadline = active.frame.deadline;
-    active.attempt_deadline = earlier(deadline, active.task->timeout.attempt);
-    if (policy) active.attempt_deadline = earlier(active.attempt_deadline, policy->attempt_duration);
-    active.frame.deadline = active.attempt_deadline;
-    if (active.attempt > 1 && !replays_output(*active.task))
-      active.frame.path = attempt_path(path, active.attempt);
-    Outcome<ActResult> result = co_await run_act(run, active);
-    active.frame.deadline = deadline;
-    active.frame.path = path;
-    if (result || !policy) co_return result;
+    StateScope scope = active.frame.state->branch();
+    Outcome<ActResult> result = co_await try_act(run, active, scope);
+    if (Status joined = active.frame.state->join(scope); !joined)
+      co_return tl::unexpected(active.problem("validation", joined.error().what));
+    if (result) co_return result;
     std::optional<Duration> delay = retry_delay(run, *policy, active, result.error(), active.attempt, began);
     if (!delay) co_return result;
-    Status stored = co_await commit_failure(run, active, active.attempt, result.error());
+    Status stored = co_await commit_try(run, active, result.error(), scope, delay);
     if (!stored) co_return tl::unexpected(active.problem(stored.error()));
     const SteadyTime until = std::chrono::steady_clock::now() + *delay;
     bool slept = co_await sleep_until(run, until, active.frame.deadline, active.frame.stop);
@@ -205,7 +231,7 @@ Outcome<Value> settle(RunState& run, Active& active, const ActResult& result, Va
   if (!output) return output;
   if (Status applied = apply_all(active, exports); !applied)
     return tl::unexpected(active.problem("validation", applied.error().what));
-  run.add_usage(result.usage, std::holds_alternative<CallTask>(active.task->act));
+  if (std::holds_alternative<CallTask>(active.task->act)) run.count_call(*active.frame.state, result.usage);
   return output;
 }
 

@@ -103,7 +103,8 @@ boost::asio::awaitable<void> await_flight(FlightPtr flight, SteadyTime deadline,
   }
 }
 
-boost::asio::awaitable<Status> mark_sent(RunState& run, const Active& active) {
+boost::asio::awaitable<Status> mark_sent(RunState& run, Active& active) {
+  active.sent = true;
   TaskRecord record;
   record.state = "sent";
   record.kind = active.task->kind;

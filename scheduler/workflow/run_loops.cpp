@@ -16,8 +16,8 @@ Outcome<Value> items_of(RunState& run, const Active& active, const ForTask& act)
   Result<Value> items = act.in->evaluate(active.input, active.bindings(), run.evaluation);
   if (!items) return tl::unexpected(active.expression_problem(items.error()));
   if (!items->is_array())
-    return tl::unexpected(
-        active.problem("validation", "for.in must give an array, gives " + std::string(type_name(*items))));
+    return tl::unexpected(active.problem(
+        "validation", "for.in must give an array, gives " + std::string(type_name(items->type()))));
   if (items->size() > run.options.limits.for_items)
     return tl::unexpected(active.problem("payload", "for.in gives " + std::to_string(items->size()) +
                                                         " items, at most " +
@@ -83,6 +83,55 @@ Running<ActResult> run_act(RunState& run, Active& active) {
   co_return result;
 }
 
+namespace {
+
+// What one turn of a loop came to.
+struct Turn {
+  BlockResult block;
+  std::optional<Problem> tolerated;
+};
+
+// Turn number `at` of a loop that takes them one after the other. A loop that tolerates failures runs each
+// turn in a scope of its own: what a failed one had exported must be known apart.
+Running<Turn> run_turn(RunState& run, const Active& active, const ForTask& act, const Local& at, Value input,
+                       bool may_fail) {
+  Frame frame = inner_frame(active);
+  const std::string path = frame.path + "/@" + std::to_string(at.value.as_integer());
+  frame.path = path;
+  frame.seed = mix_seed(frame.seed, static_cast<std::uint64_t>(at.value.as_integer()) + 1);
+  frame.locals = &at;
+  const bool apart = act.tolerated_failures > 0;
+  StateScope scope;
+  Turn turn;
+  if (apart) {
+    scope = active.frame.state->branch();
+    frame.state = &scope;
+    Outcome<std::optional<Problem>> before = stored_failure(run, active, scope, path);
+    if (!before) co_return tl::unexpected(std::move(before.error()));
+    turn.tolerated = std::move(*before);
+  }
+  std::optional<Problem> fatal;
+  if (!turn.tolerated) {
+    Outcome<BlockResult> block = co_await run_block(run, act.block, std::move(frame), std::move(input));
+    if (block) {
+      turn.block = std::move(*block);
+    } else if (may_fail && tolerable(active, block.error())) {
+      turn.tolerated = std::move(block.error());
+      Status stored = co_await commit_tolerated(run, active, path, *turn.tolerated, scope);
+      if (!stored) fatal = active.problem(stored.error());
+    } else {
+      fatal = std::move(block.error());
+    }
+  }
+  if (apart)
+    if (Status joined = active.frame.state->join(scope); !joined && !fatal)
+      fatal = active.problem("validation", joined.error().what);
+  if (fatal) co_return tl::unexpected(std::move(*fatal));
+  co_return turn;
+}
+
+}  // namespace
+
 Running<ActResult> act_for(RunState& run, Active& active, const ForTask& act) {
   Outcome<Value> items = items_of(run, active, act);
   if (!items) co_return tl::unexpected(std::move(items.error()));
@@ -101,72 +150,66 @@ Running<ActResult> act_for(RunState& run, Active& active, const ForTask& act) {
     Outcome<bool> more = goes_on(run, active, act, listed ? active.input : last, at, i);
     if (!more) co_return tl::unexpected(std::move(more.error()));
     if (!*more) break;
-    Frame frame = inner_frame(active);
-    frame.path += "/@" + std::to_string(i);
-    frame.seed = mix_seed(frame.seed, i + 1);
-    frame.locals = &at;
     Value input = listed ? active.input : last;
-    Outcome<BlockResult> block = co_await run_block(run, act.block, std::move(frame), std::move(input));
-    if (!block) {
-      const bool fatal = block.error().kind == ErrorKind::kCancelled || ++failures > act.tolerated_failures;
-      if (fatal) co_return tl::unexpected(std::move(block.error()));
-      if (listed) outputs.push_back(Value::object({{"error", problem_to_value(block.error())}}));
+    Outcome<Turn> turn =
+        co_await run_turn(run, active, act, at, std::move(input), failures < act.tolerated_failures);
+    if (!turn) co_return tl::unexpected(std::move(turn.error()));
+    if (turn->tolerated) {
+      ++failures;
+      if (listed) outputs.push_back(Value::object({{"error", problem_to_value(*turn->tolerated)}}));
       continue;
     }
     if (listed)
-      outputs.push_back(std::move(block->output));
+      outputs.push_back(std::move(turn->block.output));
     else
-      last = std::move(block->output);
-    result.end = block->end;
-    if (block->end) break;
+      last = std::move(turn->block.output);
+    result.end = turn->block.end;
+    if (result.end) break;
   }
   result.output = listed ? Value::array(std::move(outputs)) : std::move(last);
   co_return result;
 }
 
-Running<ActResult> act_try(RunState& run, Active& active, const TryTask& act) {
-  const SteadyTime began = std::chrono::steady_clock::now();
-  std::optional<Problem> problem;
-  Outcome<std::uint32_t> first = first_attempt(run, active, problem);
-  if (!first) co_return tl::unexpected(std::move(first.error()));
-  std::uint32_t attempt = *first;
-  bool again = !problem || (act.retry && retry_delay(run, *act.retry, active, *problem, attempt - 1, began));
+namespace {
+
+// Try active.attempt of a `try`: its tasks, in `scope`, under the deadline of one try.
+Running<BlockResult> run_try(RunState& run, const Active& active, const TryTask& act, StateScope& scope) {
+  Frame frame = inner_frame(active);
+  if (active.attempt > 1) frame.path = attempt_path(frame.path, active.attempt);
+  if (act.retry && act.retry->attempt_duration)
+    frame.deadline =
+        std::min(frame.deadline, std::chrono::steady_clock::now() + *act.retry->attempt_duration);
+  frame.state = &scope;
+  Value input = active.input;
+  co_return co_await run_block(run, act.block, std::move(frame), std::move(input));
+}
+
+// What follows a failed try: true: another one, its delay is over; false: the tries are used up. A problem
+// that is not the catch's to take is passed on.
+Running<bool> after_failure(RunState& run, const Active& active, const TryTask& act, const Problem& problem,
+                            const StateScope& scope, SteadyTime began) {
+  Outcome<bool> caught = is_caught(run, active, act, problem);
+  if (!caught) co_return tl::unexpected(std::move(caught.error()));
+  if (!*caught) co_return tl::unexpected(problem);
+  std::optional<Duration> delay;
+  if (act.retry) delay = retry_delay(run, *act.retry, active, problem, active.attempt, began);
+  Status stored = co_await commit_try(run, active, problem, scope, delay);
+  if (!stored) co_return tl::unexpected(active.problem(stored.error()));
+  if (!delay) co_return false;
+  const SteadyTime until = std::chrono::steady_clock::now() + *delay;
+  bool slept = co_await sleep_until(run, until, active.frame.deadline, active.frame.stop);
+  if (!slept) co_return tl::unexpected(problem);
+  co_return true;
+}
+
+Running<ActResult> run_handler(RunState& run, const Active& active, const TryTask& act, Problem problem) {
   ActResult result;
-  while (again) {
-    Frame frame = inner_frame(active);
-    if (attempt > 1) frame.path = attempt_path(frame.path, attempt);
-    if (act.retry && act.retry->attempt_duration)
-      frame.deadline =
-          std::min(frame.deadline, std::chrono::steady_clock::now() + *act.retry->attempt_duration);
-    active.attempt = attempt;
-    Value input = active.input;
-    Outcome<BlockResult> block = co_await run_block(run, act.block, std::move(frame), std::move(input));
-    if (block) {
-      result.output = std::move(block->output);
-      result.end = block->end;
-      co_return result;
-    }
-    problem = std::move(block.error());
-    Outcome<bool> caught = is_caught(run, active, act, *problem);
-    if (!caught) co_return tl::unexpected(std::move(caught.error()));
-    if (!*caught) co_return tl::unexpected(std::move(*problem));
-    std::optional<Duration> delay;
-    if (act.retry) delay = retry_delay(run, *act.retry, active, *problem, attempt, began);
-    Status stored = co_await commit_failure(run, active, attempt, *problem);
-    if (!stored) co_return tl::unexpected(active.problem(stored.error()));
-    again = delay.has_value();
-    if (!again) break;
-    const SteadyTime until = std::chrono::steady_clock::now() + *delay;
-    again = co_await sleep_until(run, until, active.frame.deadline, active.frame.stop);
-    if (!again) co_return tl::unexpected(std::move(*problem));
-    ++attempt;
-  }
   if (!act.handler) {
-    if (act.retry) co_return tl::unexpected(std::move(*problem));  // tries used up and nobody to take over
+    if (act.retry) co_return tl::unexpected(std::move(problem));  // tries used up and nobody to take over
     result.output = active.input;
     co_return result;
   }
-  const Local error{active.frame.locals, act.as, problem_to_value(*problem)};
+  const Local error{active.frame.locals, act.as, problem_to_value(problem)};
   Frame frame = inner_frame(active);
   frame.locals = &error;
   Value input = active.input;
@@ -175,6 +218,37 @@ Running<ActResult> act_try(RunState& run, Active& active, const TryTask& act) {
   result.output = std::move(block->output);
   result.end = block->end;
   co_return result;
+}
+
+}  // namespace
+
+Running<ActResult> act_try(RunState& run, Active& active, const TryTask& act) {
+  const SteadyTime began = std::chrono::steady_clock::now();
+  Outcome<Tries> tries = stored_tries(run, active);
+  if (!tries) co_return tl::unexpected(std::move(tries.error()));
+  std::optional<Problem> problem = std::move(tries->last);
+  active.attempt = tries->next;
+  bool again = !problem || (tries->known ? !tries->given_up
+                                         : act.retry && retry_delay(run, *act.retry, active, *problem,
+                                                                    active.attempt - 1, began));
+  while (again) {
+    StateScope scope = active.frame.state->branch();
+    Outcome<BlockResult> block = co_await run_try(run, active, act, scope);
+    if (Status joined = active.frame.state->join(scope); !joined)
+      co_return tl::unexpected(active.problem("validation", joined.error().what));
+    if (block) {
+      ActResult result;
+      result.output = std::move(block->output);
+      result.end = block->end;
+      co_return result;
+    }
+    problem = std::move(block.error());
+    Outcome<bool> more = co_await after_failure(run, active, act, *problem, scope, began);
+    if (!more) co_return tl::unexpected(std::move(more.error()));
+    again = *more;
+    if (again) ++active.attempt;
+  }
+  co_return co_await run_handler(run, active, act, std::move(*problem));
 }
 
 Running<ActResult> act_run(RunState& run, Active& active, const RunTask& act) {
@@ -209,6 +283,7 @@ Running<Value> run_document(RunState& run, const Document& document, Frame frame
   if (document.input_schema)
     if (Status valid = document.input_schema->check(input); !valid)
       co_return failure("validation", "input: " + error_text(valid.error()), "/input/schema");
+  StateScope* const outer = frame.state;
   StateScope state;
   state.reducers = &document.reducers;
   Place place{&document, Value::object({{"id", run.id}, {"input", input}, {"document", document.about}})};
@@ -227,6 +302,7 @@ Running<Value> run_document(RunState& run, const Document& document, Frame frame
     first = std::move(*seen);
   }
   Outcome<BlockResult> block = co_await run_block(run, document.block, std::move(frame), std::move(first));
+  if (outer) outer->usage = add_usage(outer->usage, state.usage);
   if (!block) co_return tl::unexpected(std::move(block.error()));
   Value output = std::move(block->output);
   if (document.output_as) {

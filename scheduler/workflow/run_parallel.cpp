@@ -14,6 +14,7 @@ namespace {
 
 // One branch or iteration.
 struct Slot {
+  std::string path;  // of its own
   StateScope state;
   Local each, at;
   std::optional<Outcome<BlockResult>> result;
@@ -21,6 +22,7 @@ struct Slot {
 
 struct Join {
   RunStatePtr run;
+  const Active* active = nullptr;  // of the task, which waits for all its branches
   SignalPtr signal;
   std::stop_source stop;  // of the branches
   std::size_t running = 0;
@@ -32,9 +34,20 @@ struct Join {
 };
 using JoinPtr = std::shared_ptr<Join>;
 
-void finish_branch(Join& join, std::size_t index, Outcome<BlockResult> result) {
-  Slot& slot = *join.slots[index];
-  if (result) {
+// Whether this failure, the next of the join, leaves the others to go on.
+bool tolerated(const Join& join, const Problem& problem) {
+  if (join.stop.stop_requested() || !tolerable(*join.active, problem)) return false;
+  return join.failures < (join.first_wins ? join.slots.size() - 1 : join.most_failures);
+}
+
+// Nothing can be stored or read any more: whatever was tolerated, the join fails.
+void fail_join(Join& join) {
+  join.stop.request_stop();
+  join.failures = join.slots.size() + 1;
+}
+
+void count_result(Join& join, std::size_t index, bool success) {
+  if (success) {
     ++join.successes;
     if (join.first_wins && join.winner < 0) {
       join.winner = static_cast<std::int64_t>(index);
@@ -43,6 +56,10 @@ void finish_branch(Join& join, std::size_t index, Outcome<BlockResult> result) {
   } else if (++join.failures > join.most_failures && !join.first_wins) {
     join.stop.request_stop();
   }
+}
+
+void finish_branch(Join& join, std::size_t index, Outcome<BlockResult> result) {
+  Slot& slot = *join.slots[index];
   slot.state.context = Value();
   slot.result = std::move(result);
   --join.running;
@@ -60,6 +77,17 @@ boost::asio::awaitable<void> branch_main(JoinPtr join, const Block* block, Frame
     result = tl::unexpected(make_problem("memory", "out of memory", pointer));
   } catch (const std::exception& error) {
     result = tl::unexpected(make_problem("runtime", error.what(), pointer));
+  }
+  const bool keep = !result && tolerated(*join, result.error());
+  count_result(*join, index, result.has_value());  // before anything is waited for: branches end one by one
+  if (keep) {
+    const Slot& slot = *join->slots[index];
+    Status stored =
+        co_await commit_tolerated(*join->run, *join->active, slot.path, result.error(), slot.state);
+    if (!stored) {
+      fail_join(*join);
+      result = tl::unexpected(join->active->problem(stored.error()));
+    }
   }
   finish_branch(*join, index, std::move(result));
 }
@@ -80,18 +108,28 @@ boost::asio::awaitable<void> run_branches(JoinPtr join, std::size_t count, std::
   }
 }
 
-JoinPtr make_join(RunState& run, std::size_t count) {
+JoinPtr make_join(RunState& run, const Active& active, std::size_t count) {
   auto join = std::make_shared<Join>();
+  join->active = &active;
   join->run = run.shared_from_this();
   join->signal = std::make_shared<Signal>(run.strand);
   join->slots.resize(count);
   return join;
 }
 
+// Begins a branch, unless the journal says that its failure had been tolerated.
 void spawn(const JoinPtr& join, const Block& block, Frame frame, Value input, std::size_t index) {
+  Slot& slot = *join->slots[index];
+  Outcome<std::optional<Problem>> before = stored_failure(*join->run, *join->active, slot.state, slot.path);
+  if (!before || *before) {
+    count_result(*join, index, false);
+    if (!before) fail_join(*join);
+    slot.result = tl::unexpected(before ? std::move(**before) : std::move(before.error()));
+    return;
+  }
   ++join->running;
   frame.stop = join->stop.get_token();
-  frame.state = &join->slots[index]->state;
+  frame.state = &slot.state;
   boost::asio::awaitable<void> branch = branch_main(join, &block, std::move(frame), std::move(input), index);
   boost::asio::co_spawn(join->run->strand, std::move(branch), boost::asio::detached);
 }
@@ -108,11 +146,17 @@ Problem first_problem(const Join& join, const Active& active) {
   return cancelled ? *cancelled : active.problem("cancelled", "the run was stopped");
 }
 
-// Applies the exports of the branches in declared order.
+void add_usages(const Join& join, Active& active) {
+  for (const auto& slot : join.slots)
+    if (slot) active.frame.state->usage = add_usage(active.frame.state->usage, slot->state.usage);
+}
+
+// Applies the exports of the branches in declared order; also those of tolerated ones: what had finished in
+// them stays finished.
 std::optional<Problem> apply_changes(Join& join, Active& active) {
   std::map<std::string, std::size_t> undeclared;
   for (auto& slot : join.slots) {
-    if (!slot || !slot->result || !*slot->result) continue;
+    if (!slot || !slot->result) continue;
     for (const std::string& key : slot->state.undeclared)
       if (++undeclared[key] > 1)
         return active.problem(
@@ -188,7 +232,7 @@ Outcome<ActResult> collected(Join& join, Active& active) {
 
 Running<ActResult> act_fork(RunState& run, Active& active, const ForkTask& act) {
   const std::size_t count = act.branches.size();
-  JoinPtr join = make_join(run, count);
+  JoinPtr join = make_join(run, active, count);
   join->first_wins = act.compete;
   if (act.quorum) join->most_failures = count - *act.quorum;
   std::int64_t won = -1;
@@ -202,12 +246,14 @@ Running<ActResult> act_fork(RunState& run, Active& active, const ForkTask& act) 
   Launch launch = [join, self, fork, won](std::size_t i) {
     if (won >= 0 && static_cast<std::int64_t>(i) != won) return;
     join->slots[i] = std::make_unique<Slot>();
+    join->slots[i]->path = branch_path(*self, fork->branches[i]);
     join->slots[i]->state = self->frame.state->branch();
     spawn(join, fork->branches[i], self->frame, self->input, i);
   };
   const std::stop_token outer = active.frame.stop;
   const std::size_t width = width_of(run, act.max_concurrency);
   co_await run_branches(join, count, width, std::move(launch), outer);
+  add_usages(*join, active);
   if (act.compete) co_return competed(*join, active);
   Outcome<ActResult> result = collected(*join, active);
   if (!result && act.quorum && result.error().kind != ErrorKind::kCancelled) {
@@ -225,7 +271,7 @@ Running<ActResult> act_for_concurrent(RunState& run, Active& active, const ForTa
   if (act.limit > 0 && count > act.limit)
     co_return tl::unexpected(active.problem("runtime", std::to_string(count) + " items, the limit is " +
                                                            std::to_string(act.limit) + " iterations"));
-  JoinPtr join = make_join(run, count);
+  JoinPtr join = make_join(run, active, count);
   join->most_failures = act.tolerated_failures;
   const Active* self = &active;
   const ForTask* loop = &act;
@@ -236,7 +282,8 @@ Running<ActResult> act_for_concurrent(RunState& run, Active& active, const ForTa
     slot.each = Local{self->frame.locals, loop->each, items.as_array()[i]};
     slot.at = Local{&slot.each, loop->at, Value(static_cast<std::uint64_t>(i))};
     Frame frame = self->frame;
-    frame.path += "/@" + std::to_string(i);
+    slot.path = frame.path + "/@" + std::to_string(i);
+    frame.path = slot.path;
     frame.seed = mix_seed(frame.seed, i + 1);
     frame.locals = &slot.at;
     spawn(join, loop->block, std::move(frame), self->input, i);
@@ -244,6 +291,7 @@ Running<ActResult> act_for_concurrent(RunState& run, Active& active, const ForTa
   const std::stop_token outer = active.frame.stop;
   const std::size_t width = width_of(run, act.max_concurrency);
   co_await run_branches(join, count, width, std::move(launch), outer);
+  add_usages(*join, active);
   co_return collected(*join, active);
 }
 

@@ -48,6 +48,19 @@ Status StateScope::apply(const Value& exports) {
   return {};
 }
 
+Status StateScope::join(const StateScope& branch) {
+  usage = add_usage(usage, branch.usage);
+  return branch.change.size() == 0 ? Status() : apply(branch.change);
+}
+
+Value add_usage(const Value& a, const Value& b) {
+  Value sums = a;
+  if (b.is_object())
+    for (const auto& [key, value] : b.as_object())
+      if (value.is_number()) sums = sums.with(key, add(sums.get(key), value));
+  return sums;
+}
+
 RunState::RunState(boost::asio::any_io_executor strand_in, Journal* journal_in, RunOptions options_in,
                    std::string id_in, std::uint64_t seed_in, RunDurability durability_in,
                    std::shared_ptr<boost::asio::thread_pool> blocking)
@@ -73,7 +86,7 @@ std::uint64_t RunState::emit(std::string_view type, std::string_view path, Value
   if (!wants_events()) return number;
   RunEvent event{number, std::string(type), std::string(path), unix_ms(), std::move(data)};
   if (journal)
-    events_.push_back(
+    pending_.push_back(
         StoreWrite{std::string(kEventsFamily), event_key(id, number), encode_event(event), false});
   if (options.on_event) options.on_event(event);
   return number;
@@ -91,9 +104,9 @@ std::vector<StoreWrite> RunState::take_pending(const std::string& path, const Ta
                                                std::vector<StoreWrite> writes) {
   {
     std::lock_guard lock(mutex_);
-    writes.insert(writes.end(), std::make_move_iterator(events_.begin()),
-                  std::make_move_iterator(events_.end()));
-    events_.clear();
+    writes.insert(writes.end(), std::make_move_iterator(pending_.begin()),
+                  std::make_move_iterator(pending_.end()));
+    pending_.clear();
   }
   writes.push_back(StoreWrite{std::string(kJournalFamily), task_key(id, path), encode_task(record), false});
   return writes;
@@ -144,9 +157,9 @@ Status RunState::flush(Durability durability) {
   held_bytes_ = 0;
   {
     std::lock_guard lock(mutex_);
-    batch.insert(batch.end(), std::make_move_iterator(events_.begin()),
-                 std::make_move_iterator(events_.end()));
-    events_.clear();
+    batch.insert(batch.end(), std::make_move_iterator(pending_.begin()),
+                 std::make_move_iterator(pending_.end()));
+    pending_.clear();
   }
   return batch.empty() ? Status() : journal->store().commit(batch, durability);
 }
@@ -169,11 +182,23 @@ std::int64_t RunState::begin_span(std::int64_t parent, const std::string& path, 
   return static_cast<std::int64_t>(trace.spans.size()) - 1;
 }
 
-void RunState::add_usage(const Value& more, bool call) {
-  if (call) usage = usage.with("calls", add(usage.get("calls"), Value(1)));
-  if (!more.is_object()) return;
-  for (const auto& [key, value] : more.as_object())
-    if (value.is_number() && key != "calls") usage = usage.with(key, add(usage.get(key), value));
+void RunState::commit_later(const std::string& path, const TaskRecord& record) {
+  if (!journal) return;
+  std::lock_guard lock(mutex_);
+  pending_.push_back(StoreWrite{std::string(kJournalFamily), task_key(id, path), encode_task(record), false});
+}
+
+void RunState::count_call(StateScope& scope, const Value& said) {
+  Value::Object sums{{"calls", 1}};
+  if (said.is_object())
+    for (const auto& [key, value] : said.as_object())
+      if (value.is_number() && key != "calls") sums.emplace_back(key, value);
+  count(scope, Value::object(std::move(sums)));
+}
+
+void RunState::count(StateScope& scope, const Value& sums) {
+  usage = add_usage(usage, sums);
+  scope.usage = add_usage(scope.usage, sums);
 }
 
 }  // namespace consort::workflow

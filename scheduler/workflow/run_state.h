@@ -27,10 +27,18 @@ struct StateScope {
   bool collects = false;
   Value change = Value::object();
   std::vector<std::string> undeclared;  // keys of `change` without a declared reducer
+  Value usage = Value::object();        // sums over the calls made in it
 
-  StateScope branch() const { return StateScope{reducers, context, true, Value::object(), {}}; }
+  StateScope branch() const {
+    return StateScope{reducers, context, true, Value::object(), {}, Value::object()};
+  }
   Status apply(const Value& exports);
+  // What a branch exported and used becomes this scope's.
+  Status join(const StateScope& branch);
 };
+
+// The numbers of both objects, added by name.
+Value add_usage(const Value& a, const Value& b);
 
 // The document that a frame runs in (sub-workflows have their own).
 struct Place {
@@ -88,6 +96,8 @@ class RunState : public std::enable_shared_from_this<RunState> {
   // The same where the mode needs no waiting. REQUIRES: commits_inline().
   Status commit_inline(const std::string& path, const TaskRecord& record, std::vector<StoreWrite> writes);
   bool commits_inline() const { return durability != RunDurability::kSync || !journal; }
+  // Stores the record with the next commit, whoever makes it. Nothing waits for it.
+  void commit_later(const std::string& path, const TaskRecord& record);
   // Everything that is held back. Blocks.
   Status flush(Durability durability);
 
@@ -96,7 +106,9 @@ class RunState : public std::enable_shared_from_this<RunState> {
   TraceSpan* span(std::int64_t index) {
     return index < 0 ? nullptr : &trace.spans[static_cast<std::size_t>(index)];
   }
-  void add_usage(const Value& usage, bool call);
+  // One more call, with what its handler says of it; or the stored sums of several.
+  void count_call(StateScope& scope, const Value& said);
+  void count(StateScope& scope, const Value& sums);
 
  private:
   std::vector<StoreWrite> take_pending(const std::string& path, const TaskRecord& record,
@@ -104,10 +116,10 @@ class RunState : public std::enable_shared_from_this<RunState> {
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::shared_ptr<boost::asio::thread_pool> blocking_;
   std::uint32_t ticks_ = 0;
-  std::mutex mutex_;  // next_event_, events_
+  std::mutex mutex_;  // next_event_, pending_
   std::uint64_t next_event_ = 1;
-  std::vector<StoreWrite> events_;  // not stored yet
-  std::vector<StoreWrite> held_;    // mode exit: records not stored yet
+  std::vector<StoreWrite> pending_;  // events and records for the next commit, in order
+  std::vector<StoreWrite> held_;     // mode exit: records not stored yet
   std::size_t held_bytes_ = 0;
 };
 using RunStatePtr = std::shared_ptr<RunState>;

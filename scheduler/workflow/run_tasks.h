@@ -46,6 +46,7 @@ struct Active {
   std::uint32_t attempt = 1;
   std::int64_t due_ms = 0;   // wait: from the journal
   std::int64_t winner = -1;  // fork: from the journal
+  bool sent = false;         // a call: the journal says so
   SteadyTime attempt_deadline = kNoDeadline;
   double start_ms = 0;
 
@@ -81,11 +82,29 @@ boost::asio::awaitable<bool> sleep_until(RunState& run, SteadyTime until, Steady
 // Retries (retry.cpp). How long to wait before try `attempt` + 1, or nothing when there is to be none.
 std::optional<Duration> retry_delay(const RunState& run, const RetryPolicy& policy, const Active& active,
                                     const Problem& problem, std::uint32_t attempt, SteadyTime began);
-// Stored failed tries of a path: the first try that is still to be made, and the problem of the last one.
-Outcome<std::uint32_t> first_attempt(RunState& run, const Active& active, std::optional<Problem>& last);
-boost::asio::awaitable<Status> commit_failure(RunState& run, const Active& active, std::uint32_t attempt,
-                                              const Problem& problem);
-std::string attempt_path(const std::string& path, std::uint32_t attempt);
 bool catches(const ErrorFilter& filter, const Problem& problem);
+
+// Failures that were taken on (failures.cpp). Where try `attempt` of a task runs, and where its failure is
+// stored; 0: where the failure of a tolerated item or branch is.
+std::string attempt_path(const std::string& path, std::uint32_t attempt);
+// The stored failed tries of a task: the first that is still to be made, the problem of the last, and whether
+// it was given up after that (`known`: the journal says so; older ones do not).
+struct Tries {
+  std::uint32_t next = 1;
+  std::optional<Problem> last;
+  bool known = false, given_up = false;
+};
+// Counts their exports and usage in the frame's state.
+Outcome<Tries> stored_tries(RunState& run, Active& active);
+// Stores the failure of try active.attempt, whose tasks ran in `scope`; `delay`: until the next try.
+boost::asio::awaitable<Status> commit_try(RunState& run, const Active& active, const Problem& problem,
+                                          const StateScope& scope, std::optional<Duration> delay);
+// Whether a failed item or branch may be tolerated at all: not a stop of the run nor the task's own deadline.
+bool tolerable(const Active& active, const Problem& problem);
+// The stored failure of an item or branch, with its exports and usage in `scope`.
+Outcome<std::optional<Problem>> stored_failure(RunState& run, const Active& active, StateScope& scope,
+                                               const std::string& branch);
+boost::asio::awaitable<Status> commit_tolerated(RunState& run, const Active& active, std::string branch,
+                                                const Problem& problem, const StateScope& scope);
 
 }  // namespace consort::workflow

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "memory/store/record.h"
+#include "scheduler/value/digest.h"
 #include "scheduler/workflow/journal_records.h"
 #include "scheduler/workflow/parser.h"
 #include "scheduler/workflow/run_tasks.h"
@@ -82,6 +83,7 @@ RunReport report_of(RunState& run, Outcome<Value> outcome) {
   if (outcome) {
     report.status = "completed";
     report.output = std::move(*outcome);
+    report.output_digest = value_digest(report.output);
   } else {
     const bool stopped =
         run.options.stop.stop_requested() && problem_type_name(outcome.error().type) == "cancelled";
@@ -137,6 +139,7 @@ RunReport stored_report(const RunRecord& record) {
   report.run_id = record.id;
   report.status = record.status;
   report.output = record.output;
+  report.output_digest = value_digest(record.output);
   report.usage = record.usage;
   report.seed = record.seed;
   report.trace.run_id = record.id;
@@ -239,6 +242,7 @@ Value report_to_value(const RunReport& report) {
     members.emplace_back("error", problem_to_value(*report.problem));
   else
     members.emplace_back("output", report.output);
+  if (!report.output_digest.empty()) members.emplace_back("output_digest", report.output_digest);
   members.emplace_back("seed", report.seed);
   members.emplace_back("usage", report.usage);
   members.emplace_back("steps", trace_steps(report.trace));

@@ -46,6 +46,7 @@ struct RunReport {
   std::string run_id;
   std::string status;              // completed | failed | interrupted
   Value output;                    // completed
+  std::string output_digest;       // completed: value_digest(output); the same in every replay
   std::optional<Problem> problem;  // failed, interrupted
   Value usage;                     // sums over all calls: {calls, tokens, milliseconds, flop, bytes, ...}
   std::uint64_t seed = 0;
@@ -53,7 +54,8 @@ struct RunReport {
   std::uint64_t replayed = 0;  // taken from the journal
   Trace trace;
 };
-// {run_id, status, output, usage, steps} or {run_id, status, error, usage, steps}: `consort run --json`.
+// {run_id, status, output, output_digest, seed, usage, steps} or {run_id, status, error, seed, usage, steps}:
+// `consort run --json`.
 Value report_to_value(const RunReport& report);
 
 class Runner {
