@@ -7,7 +7,7 @@ JOBS     ?= $(shell nproc)
 export CONSORT_ACCEPT_LICENCES ?= gemma
 CONSORT  := build/consort
 MODELS   := smollm2-135m-instruct gemma-3-270m all-minilm-l6-v2 bge-small-en-v1.5 answerai-colbert-small-v1 \
-            ms-marco-minilm-l12-v2 magika
+            ms-marco-minilm-l12-v2 magika efficientnet-lite0
 
 .PHONY: demo test build build-tests setup models licences sanitize format clean bench-compare
 
@@ -36,7 +36,7 @@ models: build licences
 	@for id in $(MODELS); do $(CONSORT) models pull $$id --accept-licence || exit $$?; done
 
 licences:
-	@echo "== weights: Apache-2.0 (SmolLM2, MiniLM, answerai-colbert, ms-marco-MiniLM, Magika), MIT (bge) and the Gemma Terms of Use (Gemma-3-270M)."
+	@echo "== weights: Apache-2.0 (SmolLM2, MiniLM, answerai-colbert, ms-marco-MiniLM, Magika, EfficientNet-Lite0), MIT (bge) and the Gemma Terms of Use (Gemma-3-270M)."
 	@echo "   This command accepts the Gemma terms for you; read them in GEMMA_TERMS.html beside the weights."
 
 sanitize: setup

@@ -21,4 +21,11 @@ const Architecture* find_architecture(std::string_view name) {
   return nullptr;
 }
 
+const Architecture* find_architecture(const WeightSource& source) {
+  if (!source.architecture().empty()) return find_architecture(source.architecture());
+  for (const Architecture& a : architectures())
+    if (a.recognises != nullptr && a.recognises(source)) return &a;
+  return nullptr;
+}
+
 }  // namespace consort

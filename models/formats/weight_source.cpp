@@ -9,6 +9,7 @@
 #include "models/formats/gguf.h"
 #include "models/formats/onnx.h"
 #include "models/formats/safetensors.h"
+#include "models/formats/torch_pickle.h"
 
 namespace consort {
 namespace {
@@ -90,13 +91,17 @@ Result<std::unique_ptr<WeightSource>> open_weights(const std::string& path) {
                 "check the path, or `consort models list`");
   if (S_ISDIR(info.st_mode)) return open_huggingface_folder(path);
   if (!S_ISREG(info.st_mode)) return fail(ErrorKind::kInvalid, "not a regular file", path);
-  std::array<char, 4> magic{};
+  std::array<char, kTorchPickleMagic.size()> magic{};
   std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
   if (std::memcmp(magic.data(), "GGUF", 4) == 0 || ends_with(path, ".gguf")) return open_gguf(path);
   if (ends_with(path, ".safetensors")) return open_safetensors(path);
   if (ends_with(path, ".onnx")) return open_onnx(path);
+  if (std::string_view(magic.data(), magic.size()) == kTorchPickleMagic) return open_torch_pickle(path);
+  if (std::memcmp(magic.data(), "PK\3\4", 4) == 0)
+    return fail(ErrorKind::kUnsupported, "a torch checkpoint in a zip archive", path,
+                "save it as safetensors, or with torch.save(..., _use_new_zipfile_serialization=False)");
   return fail(ErrorKind::kUnsupported, "not a weight file that is known here", path,
-              "give a .gguf, .safetensors or .onnx file or a Hugging Face folder");
+              "give a .gguf, .safetensors or .onnx file, a torch checkpoint or a Hugging Face folder");
 }
 
 }  // namespace consort

@@ -54,9 +54,9 @@ class WeightSource {
   Result<TensorView> tensor(std::string_view name, std::initializer_list<std::int64_t> dims) const;
 };
 
-// Opens a .gguf, .safetensors or .onnx file (its initialisers), or a Hugging Face folder (config.json and
-// *.safetensors, sharded or not, or model.onnx). Errors: kNotFound, kCorrupt (truncated, wrong magic, offsets outside the file), kUnsupported
-// (version, quantisation: named).
+// Opens a .gguf, .safetensors or .onnx file (its initialisers), a torch checkpoint (torch_pickle.h), or a
+// Hugging Face folder (config.json and *.safetensors, sharded or not, or model.onnx). Errors: kNotFound,
+// kCorrupt (truncated, wrong magic, offsets outside the file), kUnsupported (version, quantisation: named).
 Result<std::unique_ptr<WeightSource>> open_weights(const std::string& path);
 
 }  // namespace consort

@@ -10,6 +10,8 @@
 #include "kernels/activation/activation.h"
 #include "kernels/add/add.h"
 #include "kernels/attention/attention.h"
+#include "kernels/conv2d/conv2d.h"
+#include "kernels/depthwise_conv/depthwise_conv.h"
 #include "kernels/int8_matmul/int8_matmul.h"
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/matmul/matmul.h"
@@ -75,6 +77,16 @@ class Ops {
                       TensorView out) {
     issue("text_attention", {q, k, v, out},
           [&] { consort::text_attention(exec_, lengths, scale, q, k, v, out); });
+  }
+  void conv2d(TensorView x, const ConvWeights& weights, const ConvShape& shape, ConvActivation activation,
+              TensorView residual, TensorView out) {
+    issue("conv2d", {x, residual, out},
+          [&] { consort::conv2d(exec_, x, weights, shape, activation, residual, out); });
+  }
+  void depthwise_conv(TensorView x, TensorView weights, TensorView bias, const ConvShape& shape,
+                      ConvActivation activation, TensorView out) {
+    issue("depthwise_conv", {x, weights, bias, out},
+          [&] { consort::depthwise_conv(exec_, x, weights, bias, shape, activation, out); });
   }
   void gated_activation(GateKind kind, TensorView gate, TensorView up, TensorView out) {
     issue("gated_activation", {gate, up, out},

@@ -61,7 +61,7 @@ ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string
     out.tokenizer = std::move(tokenizer);
     CONSORT_TRY(chat, load_chat_template(*out.source, *out.tokenizer));
     out.chat = std::move(chat);
-    const Architecture* arch = find_architecture(out.source->architecture());
+    const Architecture* arch = find_architecture(*out.source);
     if (arch == nullptr)
       return fail(ErrorKind::kUnsupported,
                   fmt::format("no architecture '{}' in this build", out.source->architecture()), place.path,

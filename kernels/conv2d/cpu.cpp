@@ -1,0 +1,2 @@
+// The kernel of conv2d for scalar.
+#include "kernels/conv2d/kernel-inl.h"

@@ -1,0 +1,2 @@
+// The kernel of depthwise_conv for scalar.
+#include "kernels/depthwise_conv/kernel-inl.h"

@@ -1,0 +1,2 @@
+// The kernel of resize for scalar.
+#include "kernels/resize/kernel-inl.h"

@@ -1,0 +1,2 @@
+// The kernel of resize for AVX-512.
+#include "kernels/resize/kernel-inl.h"
