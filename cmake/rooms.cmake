@@ -1,4 +1,4 @@
-# consort_room(NAME [DEPS target...] [TEST_DEPS target...])
+# consort_room(NAME [DEPS target...] [PRIVATE_DEPS target...] [TEST_DEPS target...])
 #   One room (sub-folder) of the house becomes one static library `<folder>_<room>`:
 #     every *.cpp here that is not a *_test.cpp goes into the library;
 #     every *_test.cpp goes into the executable `<folder>_<room>_test`, each of its cases a CTest entry.
@@ -10,6 +10,10 @@ set(CONSORT_AVX2_FLAGS -mavx2 -mfma -mf16c -mbmi2)
 set(CONSORT_AVX512_FLAGS -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
     -mfma -mf16c -mavx2 -mbmi2
     -Wno-maybe-uninitialized -Wno-uninitialized) # GCC 12 warns about the undefined pass-through operands inside its own intrinsics
+
+# Rooms that read or move raw bytes: misaligned access is looked for there under UBSan (see options.cmake).
+set(CONSORT_BYTE_ROOMS memory_base memory_kv memory_tensor memory_store models_formats models_tokenizer
+    models_arch protocols_zmq)
 
 function(consort_isa_flags)
   foreach(source ${ARGN})
@@ -30,6 +34,9 @@ function(consort_room target)
   consort_isa_flags(${sources})
   if(sources)
     add_library(${target} STATIC ${sources})
+    if(CONSORT_SANITIZE MATCHES "undefined" AND target IN_LIST CONSORT_BYTE_ROOMS)
+      target_compile_options(${target} PRIVATE -fsanitize=alignment)
+    endif()
     target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
     target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
   else()

@@ -53,12 +53,11 @@ Result<std::string> Catalogue::resolve(std::string_view id_or_path) const {
               "known models: " + known + "; or give a GGUF file or a Hugging Face folder");
 }
 
-Status Catalogue::pull(const CatalogueEntry& e, bool licence_accepted, const ProgressFn& progress) const {
-  if (!e.licence_key.empty() && !licence_accepted)
-    return fail(ErrorKind::kUsage, "the licence of " + e.id + " (" + e.licence + ") must be accepted first",
-                "terms: " + e.terms,
-                "read them, then give --accept-licence or set CONSORT_ACCEPT_LICENCES=" + e.licence_key);
-  return Puller(models_dir_, project_dir_, progress).pull(e);
+Result<std::size_t> Catalogue::pull(const CatalogueEntry& e, bool licence_accepted,
+                                    const ProgressFn& progress) const {
+  const bool accepted = licence_accepted || e.licence_key.empty();
+  if (!accepted && !present(e)) return licence_missing(e);  // before anything is written
+  return Puller(models_dir_, project_dir_, progress).pull(e, accepted);
 }
 
 Status Catalogue::verify(const CatalogueEntry& e, const ProgressFn& progress) const {

@@ -1,5 +1,5 @@
 // The catalogue of known models (configs/models.json) and how to get them: pinned digests, downloads through
-// the package client with progress, resumable, a second source when the first fails.
+// the package client with progress, resumable; every file may list several sources, tried in order.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct CatalogueFile {
   std::uint64_t bytes = 0;
   std::vector<CatalogueSource> sources;
   // A file assembled from parts, in order: each part is a CatalogueFile of its own. `sources` above, where
-  // there are any, give the whole file and are tried first.
+  // there are any, give the whole file: the local ones are tried before the parts, the others after them.
   std::vector<CatalogueFile> parts;
 };
 struct CatalogueEntry {
@@ -58,13 +58,15 @@ class Catalogue {
     std::string stage;  // "download", "verify", "unpack"
   };
   using ProgressFn = std::function<bool(const Progress&)>;  // false = stop (kCancelled), partial files stay
-  // Fetches what is missing or damaged into folder(e). Blocks; call it off the event loop. A file appears
-  // under its name only whole and with the right digest (temporary file, fsync, rename). Packages that
-  // arrived are kept in models_dir/.staging until the model is complete, so an interrupted pull goes on where
-  // it was. One process pulls a model at a time; a second waits. Errors: kUsage when the licence must be
-  // accepted first (says where the terms are and how), kCancelled, kUnavailable (no package client, no
-  // network), kCorrupt (another digest from every source), kIo (disk full, permission).
-  Status pull(const CatalogueEntry& e, bool licence_accepted, const ProgressFn& progress) const;
+  // Fetches what is missing or has another digest into folder(e) and returns how many files that were.
+  // Blocks; call it off the event loop. A file appears under its name only whole and with the right digest
+  // (temporary file, fsync, rename). Packages that arrived are kept in models_dir/.staging until the model is
+  // complete, so an interrupted pull goes on where it was. One process pulls a model at a time; a second
+  // waits. Errors: kUsage when something must be fetched and the licence is not accepted (says where the
+  // terms are and how), kCancelled, kUnavailable (no package client, no network), kCorrupt (another digest
+  // from every source that answered), kNotFound (no source has the file), kIo (disk full, permission). The
+  // text names every source tried and why it failed.
+  Result<std::size_t> pull(const CatalogueEntry& e, bool licence_accepted, const ProgressFn& progress) const;
   // Reads every file. Errors: kNotFound for missing, kCorrupt for files with another size or digest, all
   // named.
   Status verify(const CatalogueEntry& e, const ProgressFn& progress) const;

@@ -46,7 +46,7 @@ TEST(Catalogue, TheShippedOneLoads) {
   const CatalogueEntry& gemma = *catalogue->find("gemma-3-270m");
   EXPECT_EQ(gemma.files.front().parts.size(), 4u);
   EXPECT_EQ(gemma.licence_key, "gemma");
-  const Status refused = catalogue->pull(gemma, false, {});
+  const auto refused = catalogue->pull(gemma, false, {});
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().line().find("CONSORT_ACCEPT_LICENCES=gemma"), std::string::npos);
   EXPECT_NE(refused.error().line().find(gemma.terms), std::string::npos);

@@ -17,6 +17,7 @@ namespace consort {
 namespace {
 
 namespace fs = std::filesystem;
+constexpr std::string_view kFileScheme = "file://";  // the rest is taken as an absolute path, as it stands
 
 // Another source may do better after these; a full disk or a wish to stop ends the pull at once.
 bool worth_another_source(ErrorKind kind) {
@@ -63,6 +64,21 @@ Status child_failure(const std::string& what, const std::string& log_file) {
               "check the network and run the command again; finished downloads are kept");
 }
 
+// A source as a person would call it.
+std::string named(const CatalogueSource& source) {
+  switch (source.kind) {
+    case CatalogueSource::Kind::kPypiMember:
+      return "the package " + source.package + " " + source.version;
+    case CatalogueSource::Kind::kBundled:
+      return "the bundled file " + source.path;
+    case CatalogueSource::Kind::kPath:
+      return "the file " + source.path;
+    case CatalogueSource::Kind::kUrl:
+      break;
+  }
+  return source.url;
+}
+
 // "$NAME/rest" with NAME from the environment; nullopt when it is not set.
 std::optional<std::string> expanded(const std::string& path) {
   if (path.empty() || path.front() != '$') return path;
@@ -94,7 +110,36 @@ std::vector<std::string> platform_options(const std::string& wheel) {
   return options;
 }
 
+// What every source of one file said, and the error that stands for all of them: not reached before damaged
+// (trying again may help), damaged before not there.
+class Failures {
+ public:
+  void add(const std::string& from, Error error) {
+    text_ += (text_.empty() ? "" : "; then ") + from + ": " + error.what;
+    if (!worst_ || weight(error.kind) > weight(worst_->kind)) worst_ = std::move(error);
+  }
+  bool empty() const { return !worst_; }
+  tl::unexpected<Error> as_error(const std::string& file) && {
+    worst_->what = "cannot get " + file + " from " + text_;
+    return tl::unexpected<Error>(std::move(*worst_));
+  }
+
+ private:
+  static int weight(ErrorKind kind) {
+    return kind == ErrorKind::kUnavailable ? 3 : kind == ErrorKind::kCorrupt ? 2 : 1;
+  }
+  std::string text_;
+  std::optional<Error> worst_;
+};
+
 }  // namespace
+
+tl::unexpected<Error> licence_missing(const CatalogueEntry& entry) {
+  return fail(ErrorKind::kUsage,
+              "the licence of " + entry.id + " (" + entry.licence + ") must be accepted first",
+              "terms: " + entry.terms,
+              "read them, then give --accept-licence or set CONSORT_ACCEPT_LICENCES=" + entry.licence_key);
+}
 
 Puller::Puller(std::string models_dir, std::string project_dir, const Catalogue::ProgressFn& progress)
     : models_dir_(std::move(models_dir)), project_dir_(std::move(project_dir)), progress_(progress) {}
@@ -104,20 +149,24 @@ bool Puller::report(const std::string& file, std::uint64_t done, std::uint64_t t
   return !progress_ || progress_({file, std::min(done, total), total, stage});
 }
 
-Status Puller::pull(const CatalogueEntry& entry) {
+Result<std::size_t> Puller::pull(const CatalogueEntry& entry, bool licence_accepted) {
   folder_ = models_dir_ + "/" + entry.id;
   staging_ = models_dir_ + "/.staging/" + entry.id;
   CONSORT_CHECK_OK(make_folders(staging_));
   CONSORT_TRY(lock, FileLock::take(models_dir_ + "/.staging/" + entry.id + ".lock",
                                    [&] { return report(entry.id, 0, 1, "wait for another process"); }));
   CONSORT_CHECK_OK(make_folders(staging_));  // the process before us may have cleaned up
+  std::size_t fetched = 0;
   for (const auto& file : entry.files) {
     CONSORT_TRY(good, is_good(folder_ + "/" + file.name, file));
-    if (!good) CONSORT_CHECK_OK(pull_file(file));
+    if (good) continue;
+    if (!licence_accepted) return licence_missing(entry);
+    CONSORT_CHECK_OK(pull_file(file));
+    ++fetched;
   }
   std::error_code ignored;  // leftovers cost space, nothing else
   fs::remove_all(staging_, ignored);
-  return {};
+  return fetched;
 }
 
 Result<bool> Puller::is_good(const std::string& path, const CatalogueFile& file) {
@@ -134,12 +183,7 @@ Status Puller::pull_file(const CatalogueFile& file) {
   std::string flat = file.name;
   std::replace(flat.begin(), flat.end(), '/', '_');
   CONSORT_TRY(out, StagedFile::create(staging_ + "/" + flat + ".partial"));
-  Status status = file.sources.empty() ? fail(ErrorKind::kNotFound, "") : append_from_sources(file, out);
-  if (!status && !file.parts.empty() && worth_another_source(status.error().kind)) {
-    CONSORT_CHECK_OK(out.cut(0));
-    status = append_parts(file, out);
-  }
-  CONSORT_CHECK_OK(std::move(status));
+  CONSORT_CHECK_OK(append_from_sources(file, out));
   return out.publish(folder_ + "/" + file.name);
 }
 
@@ -155,26 +199,30 @@ Status Puller::append_parts(const CatalogueFile& file, StagedFile& out) {
 
 Status Puller::append_from_sources(const CatalogueFile& file, StagedFile& out) {
   std::vector<CatalogueSource> order = file.sources;
-  std::stable_partition(order.begin(), order.end(), is_local);
+  const auto remote = std::stable_partition(order.begin(), order.end(), is_local);
   const std::uint64_t start = out.size();
-  std::optional<Error> first;
-  std::string also;
-  for (const auto& source : order) {
-    if (source.kind == CatalogueSource::Kind::kPath && !expanded(source.path)) continue;
-    Status status = append_from(source, file, out);
-    if (status) return {};
-    if (!worth_another_source(status.error().kind)) return status;
-    CONSORT_CHECK_OK(out.cut(start));
-    if (first)
-      also += "; then: " + status.error().what;
-    else
-      first = std::move(status.error());
+  Failures failures;
+  // True when that was the last attempt: the bytes are there, or no other source can help.
+  const auto settled = [&](Status& status, const std::string& from) {
+    if (status || !worth_another_source(status.error().kind)) return true;
+    failures.add(from, std::move(status.error()));
+    status = out.cut(start);
+    return !status;
+  };
+  for (auto source = order.begin();; ++source) {
+    if (source == remote && !file.parts.empty()) {
+      Status status = append_parts(file, out);
+      if (settled(status, "its parts")) return status;
+    }
+    if (source == order.end()) break;
+    if (source->kind == CatalogueSource::Kind::kPath && !expanded(source->path)) continue;
+    Status status = append_from(*source, file, out);
+    if (settled(status, named(*source))) return status;
   }
-  if (!first)
+  if (failures.empty())
     return fail(ErrorKind::kNotFound, "no source for this file is set up", file.name,
                 "set the environment variable that the catalogue's path names");
-  first->what = "cannot get " + file.name + ": " + first->what + also;
-  return tl::unexpected<Error>(std::move(*first));
+  return std::move(failures).as_error(file.name);
 }
 
 Status Puller::append_from(const CatalogueSource& source, const CatalogueFile& file, StagedFile& out) {
@@ -184,6 +232,8 @@ Status Puller::append_from(const CatalogueSource& source, const CatalogueFile& f
     case CatalogueSource::Kind::kPath:
       return append_path(*expanded(source.path), file, out);
     case CatalogueSource::Kind::kUrl: {
+      if (source.url.rfind(kFileScheme, 0) == 0)
+        return append_path(source.url.substr(kFileScheme.size()), file, out);
       CONSORT_TRY(path, download_url(source, file));
       Status status = append_path(path, file, out);
       ::unlink(path.c_str());
@@ -299,11 +349,16 @@ Result<std::string> Puller::download_url(const CatalogueSource& source, const Ca
   const std::string target = staging_ + "/url.partial", log = staging_ + "/client.log";
   ChildProcess child;
   child.arguments = {
-      "python3", "-c",
-      "import shutil, sys, urllib.request\n"
+      "python3",
+      "-c",
+      "import sys, urllib.request\n"
+      "left = int(sys.argv[3]) + 1\n"  // one byte too many is seen by whoever checks the size
       "with urllib.request.urlopen(sys.argv[1], timeout=60) as r, open(sys.argv[2], 'wb') as f:\n"
-      "    shutil.copyfileobj(r, f, 1 << 20)\n",
-      source.url, target};
+      "    while left > 0 and (data := r.read(min(left, 1 << 20))):\n"
+      "        left -= f.write(data)\n",
+      source.url,
+      target,
+      std::to_string(file.bytes)};
   child.output_file = log;
   auto status = run_child(child, [&] {
     std::error_code error;

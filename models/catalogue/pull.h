@@ -11,15 +11,19 @@
 
 namespace consort {
 
+// kUsage: where the terms are and how to accept them.
+tl::unexpected<Error> licence_missing(const CatalogueEntry& entry);
+
 class Puller {
  public:
   Puller(std::string models_dir, std::string project_dir, const Catalogue::ProgressFn& progress);
-  Status pull(const CatalogueEntry& entry);
+  // How many files had to be fetched: 0 when every file was there with its digest.
+  Result<std::size_t> pull(const CatalogueEntry& entry, bool licence_accepted);
 
  private:
   Status pull_file(const CatalogueFile& file);
-  // Appends the file's bytes to `out` from the first source that has them; what a failed source left is cut
-  // off.
+  // Appends the file's bytes to `out` from the first that has them: local sources, parts, other sources. What
+  // a failed one left is cut off. The error names every source that was tried and why it failed.
   Status append_from_sources(const CatalogueFile& file, StagedFile& out);
   Status append_from(const CatalogueSource& source, const CatalogueFile& file, StagedFile& out);
   Status append_parts(const CatalogueFile& file, StagedFile& out);

@@ -87,7 +87,7 @@ class PullTest : public ::testing::Test {
     ASSERT_TRUE(catalogue) << catalogue.error().line();
     catalogue_ = std::move(*catalogue);
   }
-  Status pull(const Catalogue::ProgressFn& progress = {}) {
+  Result<std::size_t> pull(const Catalogue::ProgressFn& progress = {}) {
     return catalogue_.pull(*catalogue_.find("m"), true, progress);
   }
   void expect_whole() {
@@ -128,7 +128,7 @@ TEST_F(PullTest, RepairsADamagedFileOnly) {
 
 TEST_F(PullTest, GoesOnAfterAnInterruption) {
   bool interrupted = false;
-  const Status stopped =
+  const auto stopped =
       pull([&](const Catalogue::Progress& p) { return !(interrupted = p.stage == "unpack"); });
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled);
@@ -149,7 +149,7 @@ TEST_F(PullTest, EndsTheClientWhenStopped) {
 
 TEST_F(PullTest, WrongDigestIsAnErrorAndLeavesNothing) {
   write_zip(path("index/p-1-py3-none-any.whl"), {{"p/one", one_}, {"p/two", two_}, {"p/licence", "GPL"}});
-  const Status status = pull();
+  const auto status = pull();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().kind, ErrorKind::kCorrupt);
   EXPECT_NE(status.error().what.find("digest"), std::string::npos);
@@ -173,7 +173,7 @@ TEST_F(PullTest, AFailingClientIsReportedAndTheSecondSourceUsed) {
   ASSERT_TRUE(pull());
   std::filesystem::remove(path("models/m/LICENSE"));
   client("echo 'ERROR: no route to the index' >&2; exit 1");
-  const Status status = pull();
+  const auto status = pull();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().kind, ErrorKind::kUnavailable);
   EXPECT_NE(status.error().what.find("no route to the index"), std::string::npos) << status.error().line();
@@ -187,7 +187,7 @@ TEST_F(PullTest, AFailingClientIsReportedAndTheSecondSourceUsed) {
 
 TEST_F(PullTest, AFullDiskIsSaidPlainly) {
   client("echo 'ERROR: [Errno 28] No space left on device' >&2; exit 1");
-  const Status status = pull();
+  const auto status = pull();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().kind, ErrorKind::kIo);
   EXPECT_NE(status.error().hint.find("disk is full"), std::string::npos);

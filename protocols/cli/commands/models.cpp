@@ -56,15 +56,35 @@ Result<int> list(CliContext& c) {
   return 0;
 }
 
+// Where a file comes from, in the order of the catalogue.
+Value sources_value(const CatalogueFile& file) {
+  Value::Array sources;
+  for (const auto& s : file.sources) {
+    using Kind = CatalogueSource::Kind;
+    if (s.kind == Kind::kPypiMember)
+      sources.push_back(Value::object({{"package", s.package + "==" + s.version}, {"member", s.member}}));
+    else if (s.kind == Kind::kUrl)
+      sources.push_back(Value::object({{"url", s.url}}));
+    else
+      sources.push_back(Value::object({{s.kind == Kind::kBundled ? "bundled" : "path", s.path}}));
+  }
+  return Value::array(std::move(sources));
+}
+
 Result<int> show(CliContext& c, const Flags& flags) {
   CONSORT_TRY(catalogue, open_catalogue(c));
   CONSORT_TRY(e, entry(catalogue, flags.target));
   Value::Array files;
   for (const auto& f : e->files) {
     Value::Object row{{"name", f.name}, {"role", f.role}, {"bytes", f.bytes}, {"sha256", f.sha256}};
-    const auto& sources = f.parts.empty() ? f.sources : f.parts.front().sources;
-    if (!sources.empty() && !sources.front().package.empty())
-      row.emplace_back("package", sources.front().package + "==" + sources.front().version);
+    row.emplace_back("sources", sources_value(f));
+    if (!f.parts.empty()) {
+      Value::Array parts;
+      for (const auto& part : f.parts)
+        parts.push_back(Value::object(
+            {{"bytes", part.bytes}, {"sha256", part.sha256}, {"sources", sources_value(part)}}));
+      row.emplace_back("parts", Value::array(std::move(parts)));
+    }
     files.push_back(Value::object(std::move(row)));
   }
   Value out = summary(catalogue, *e).with("folder", catalogue.folder(*e)).with("files", Value::array(std::move(files)));
@@ -98,14 +118,13 @@ Result<int> pull(CliContext& c, const Flags& flags) {
   CONSORT_TRY(e, entry(catalogue, flags.target));
   std::unique_ptr<Progress> bar;
   std::string shown;
-  const bool there = catalogue.present(*e);
-  if (!there) {
-    if (!e->terms.empty()) c.console.note("   " + e->id + " is under its own terms: " + e->terms);
-    CONSORT_CHECK_OK(catalogue.pull(*e, accepted(*e, flags.accept), bars(c, bar, shown)));
-    bar.reset();
-  }
-  c.console.note("   " + e->id + (there ? " is here already" : " is ready") + " (" + catalogue.folder(*e) + ")");
-  if (c.options.json) c.console.result(summary(catalogue, *e).with("folder", catalogue.folder(*e)));
+  if (!catalogue.present(*e) && !e->terms.empty())
+    c.console.note("   " + e->id + " is under its own terms: " + e->terms);
+  CONSORT_TRY(fetched, catalogue.pull(*e, accepted(*e, flags.accept), bars(c, bar, shown)));
+  bar.reset();
+  c.console.note("   " + e->id + (fetched ? " is ready" : " is here already") + " (" + catalogue.folder(*e) + ")");
+  if (c.options.json)
+    c.console.result(summary(catalogue, *e).with("folder", catalogue.folder(*e)).with("fetched", fetched));
   return 0;
 }
 
