@@ -43,7 +43,8 @@ struct Item {
   std::int64_t created_us = 0, updated_us = 0;  // microseconds since 1970, UTC
 };
 
-enum class VectorMetric : std::uint8_t { kCosine, kDot };
+// kMaxSim: an item has a vector for each of its tokens, and late interaction compares them (token_vectors.h).
+enum class VectorMetric : std::uint8_t { kCosine, kDot, kMaxSim };
 
 // The vectors of one model in one namespace. A vector of another model (fingerprint), dimension or metric is
 // refused: a model that was swapped unseen is the classic failure of a vector memory.
@@ -60,7 +61,9 @@ struct NewItem {
   std::string external_id;  // replaces the item of this id; empty: the text is the identity
   Metadata metadata;
   Provenance provenance;
-  std::vector<float> embedding;  // in RememberOptions::space; may be empty
+  // In RememberOptions::space; may be empty. Under kMaxSim a row of `dimension` for each token, one behind
+  // the other.
+  std::vector<float> embedding;
 };
 
 }  // namespace consort

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@ namespace consort {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kTokenVersion = 2;  // of a vector record
 
 std::string_view view(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
@@ -161,20 +163,56 @@ Result<StoredItem> decode_item(const ItemId& id, std::string_view value) {
 
 std::string encode_vector(const VectorRecord& record) {
   static_assert(std::endian::native == std::endian::little, "floats are stored little-endian");
-  RecordWriter w(kVersion);
-  w.raw(view(record.digest.data(), record.digest.size()))
-      .u64_be(record.space_hash)
-      .varint(record.values.size());
+  const bool tokens = record.tokens.rows() > 0;
+  RecordWriter w(tokens ? kTokenVersion : kVersion);
+  w.raw(view(record.digest.data(), record.digest.size())).u64_be(record.space_hash);
+  if (tokens) {
+    w.varint(record.tokens.rows()).varint(record.tokens.dimension);
+    w.raw({reinterpret_cast<const char*>(record.tokens.scales.data()), record.tokens.rows() * sizeof(float)});
+    w.raw({reinterpret_cast<const char*>(record.tokens.codes.data()), record.tokens.codes.size()});
+    return w.take();
+  }
+  w.varint(record.values.size());
   w.raw({reinterpret_cast<const char*>(record.values.data()), record.values.size() * sizeof(float)});
   return w.take();
 }
 
+namespace {
+
+Status read_tokens(RecordReader& r, TokenVectors& out) {
+  const auto rows = r.varint(), dimension = r.varint();
+  // Every value takes a byte: the room asked for is bounded by the record.
+  const bool fits = r.ok() && rows > 0 && dimension > 0 && dimension <= 65536 && rows <= r.left() &&
+                    r.left() == rows * (dimension + sizeof(float));
+  if (!fits) return fail(ErrorKind::kCorrupt, "the vectors of an item's tokens are cut short");
+  out.dimension = static_cast<std::size_t>(dimension);
+  out.scales.resize(static_cast<std::size_t>(rows));
+  out.codes.resize(static_cast<std::size_t>(rows * dimension));
+  std::memcpy(out.scales.data(), r.raw(out.scales.size() * sizeof(float)).data(),
+              out.scales.size() * sizeof(float));
+  std::memcpy(out.codes.data(), r.rest().data(), out.codes.size());
+  const auto finite = [](float x) { return std::isfinite(x); };
+  if (!std::all_of(out.scales.begin(), out.scales.end(), finite))
+    return fail(ErrorKind::kCorrupt, "the vectors of an item's tokens are not finite");
+  return {};
+}
+
+}  // namespace
+
 Result<VectorRecord> decode_vector(std::string_view value) {
   RecordReader r(value);
-  CONSORT_CHECK_OK(check_version(r, "a vector"));
+  const bool tokens = !value.empty() && static_cast<std::uint8_t>(value[0]) == kTokenVersion;
+  if (tokens)
+    r.u8();
+  else
+    CONSORT_CHECK_OK(check_version(r, "a vector"));
   VectorRecord out;
   out.digest = read_array<32>(r);
   out.space_hash = r.u64_be();
+  if (tokens) {
+    CONSORT_CHECK_OK(read_tokens(r, out.tokens));
+    return out;
+  }
   const auto count = r.varint();
   const auto bytes = r.rest();
   if (!r.ok() || bytes.size() % sizeof(float) != 0 || bytes.size() / sizeof(float) != count) {
@@ -200,7 +238,7 @@ Result<VectorSpace> decode_space(std::string_view name, std::string_view value) 
   space.dimension = static_cast<std::size_t>(r.varint());
   const auto metric = r.u8();
   CONSORT_CHECK_OK(r.finish("a vector space"));
-  if (metric > 1 || space.dimension == 0 || space.dimension > 65536) {
+  if (metric > 2 || space.dimension == 0 || space.dimension > 65536) {
     return fail(ErrorKind::kCorrupt, "a vector space with impossible numbers");
   }
   space.metric = static_cast<VectorMetric>(metric);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "memory/retrieval/item.h"
+#include "memory/retrieval/token_vectors.h"
 
 namespace consort {
 
@@ -22,6 +23,7 @@ struct VectorRecord {
   TextDigest digest{};           // of the text that the vector stands for
   std::uint64_t space_hash = 0;  // space_hash() of its space
   std::vector<float> values;
+  TokenVectors tokens;  // instead of `values` in a space of metric kMaxSim
 };
 
 std::string item_key(std::string_view name_space, const ItemId& id);
@@ -37,8 +39,8 @@ Result<MemoryKey> parse_item_key(std::string_view key);
 Result<MemoryKey> parse_vector_key(std::string_view key);
 Result<MemoryKey> parse_space_key(std::string_view key);
 
-// Record version 1 of each. Decoding checks lengths and types, not digests. Errors: kCorrupt; kUnsupported
-// for a newer version.
+// Record version 1 of each; token vectors are version 2 of a vector. Decoding checks lengths and types, not
+// digests. Errors: kCorrupt; kUnsupported for a newer version.
 std::string encode_item(const Item& item, const TextDigest& digest);
 struct StoredItem {
   Item item;

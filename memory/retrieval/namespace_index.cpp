@@ -63,10 +63,13 @@ void NamespaceIndex::put_vector(const ItemId& id, const std::string& space, cons
   const auto vectors = spaces_.find(space);
   if (at == by_id_.end() || vectors == spaces_.end()) return;
   const VectorSpace& wanted = vectors->second.space();
-  if (slots_[at->second].digest != record.digest || record.space_hash != space_hash(wanted) ||
-      record.values.size() != wanted.dimension) {
+  if (slots_[at->second].digest != record.digest || record.space_hash != space_hash(wanted)) return;
+  if (wanted.metric == VectorMetric::kMaxSim) {
+    if (record.tokens.rows() > 0 && record.tokens.dimension == wanted.dimension)
+      vectors->second.put_tokens(at->second, record.tokens);
     return;
   }
+  if (record.values.size() != wanted.dimension) return;
   vectors->second.put(at->second, record.values);
 }
 

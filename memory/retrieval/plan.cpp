@@ -13,7 +13,7 @@ namespace consort {
 namespace {
 
 constexpr std::size_t kMaxItems = 10'000;
-constexpr std::size_t kMaxTextBytes = 1u << 20, kMaxIdBytes = 1024, kMaxDimension = 65536;
+constexpr std::size_t kMaxTextBytes = 1u << 20, kMaxIdBytes = 1024, kMaxDimension = 65536, kMaxTokens = 8192;
 
 std::int64_t now_microseconds() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -24,7 +24,9 @@ std::int64_t now_microseconds() {
 Status check_embedding(const NewItem& item, const std::optional<VectorSpace>& space) {
   if (item.embedding.empty()) return {};
   if (!space) return fail(ErrorKind::kInvalid, "an embedding without the space it belongs to");
-  if (item.embedding.size() != space->dimension) {
+  const bool late = space->metric == VectorMetric::kMaxSim;
+  const std::size_t rows = item.embedding.size() / space->dimension;
+  if (item.embedding.size() % space->dimension != 0 || (rows != 1 && !late) || rows > kMaxTokens) {
     return fail(ErrorKind::kInvalid, fmt::format("an embedding of {} numbers in a space of {}",
                                                  item.embedding.size(), space->dimension));
   }
@@ -102,8 +104,13 @@ struct Planner {
     if (have && !same_text) erase_vectors(id);
     const bool vector = !item.embedding.empty() && !(same_text && same_vector(id, item));
     if (vector) {
-      plan.writes.push_back({kVectorFamily, vector_key(name_space, options.space->name, id),
-                             encode_vector({digest, space_hash(*options.space), item.embedding})});
+      VectorRecord vectors{digest, space_hash(*options.space), {}, {}};
+      if (options.space->metric == VectorMetric::kMaxSim)
+        vectors.tokens = quantise_tokens(item.embedding, options.space->dimension);
+      else
+        vectors.values = item.embedding;
+      plan.writes.push_back(
+          {kVectorFamily, vector_key(name_space, options.space->name, id), encode_vector(vectors)});
     }
     const auto change = !have              ? ItemChange::kCreated
                         : record || vector ? ItemChange::kUpdated
@@ -131,6 +138,8 @@ struct Planner {
     const VectorIndex* vectors = index.space(options.space->name);
     const auto slot = index.slot_of(id);
     if (!vectors || !slot || !vectors->has(*slot)) return false;
+    if (options.space->metric == VectorMetric::kMaxSim)
+      return vectors->tokens(*slot) == quantise_tokens(item.embedding, options.space->dimension);
     const auto row = vectors->row(*slot);
     return std::equal(row.begin(), row.end(), item.embedding.begin(), item.embedding.end());
   }

@@ -31,8 +31,9 @@ namespace consort {
 
 struct RetrievalOptions {
   AnalyzerOptions analyzer;
-  double bm25_k1 = 1.2, bm25_b = 0.75;  // Robertson & Zaragoza 2009, section 3.2
-  DotFunction dot = dot_portable;       // inner product of two f32 vectors; main may give a kernel
+  double bm25_k1 = 1.2, bm25_b = 0.75;        // Robertson & Zaragoza 2009, section 3.2
+  DotFunction dot = dot_portable;             // inner product of two f32 vectors; main may give a kernel
+  MaxSimFunction max_sim = max_sim_portable;  // late interaction; main may give a kernel
 };
 
 struct RememberOptions {
@@ -62,14 +63,15 @@ struct MemoryPlan {
   std::vector<ItemOutcome> items;  // one for each item asked for, in order
 };
 
-enum class SearchMode : std::uint8_t { kLexical, kDense, kHybrid };
+// kLateInteraction: MaxSim over the vectors of all tokens, in a space of metric kMaxSim.
+enum class SearchMode : std::uint8_t { kLexical, kDense, kHybrid, kLateInteraction };
 std::string_view search_mode_name(SearchMode mode);
 std::optional<SearchMode> parse_search_mode(std::string_view name);
 
 struct SearchQuery {
   std::string name_space;
   std::string text;           // for kLexical and kHybrid
-  std::vector<float> vector;  // for kDense and kHybrid
+  std::vector<float> vector;  // for kDense and kHybrid; for kLateInteraction a row for each token
   std::string space;          // its space's name
   std::string fingerprint;    // of the model that made `vector`
   SearchMode mode = SearchMode::kHybrid;
@@ -85,8 +87,10 @@ struct BranchRank {
 };
 struct SearchHit {
   Item item;
-  double score = 0;  // fused; the branch's own in modes kLexical and kDense
-  std::optional<BranchRank> lexical, dense;
+  double score = 0;  // fused; the branch's own in the other modes
+  // `dense`: also of late interaction (its score is the MaxSim). `rerank`: filled by a cross-encoder above
+  // this room, whose score then is `score`.
+  std::optional<BranchRank> lexical, dense, rerank;
 };
 struct SearchResult {
   std::vector<SearchHit> hits;      // best first; equal scores by id

@@ -96,9 +96,11 @@ struct Checker {
       } else if (item->second == record->digest && record->space_hash == space_hash(vectors->space())) {
         ++counted[key->space];
         const auto slot = index.slot_of(key->id);
+        const bool late = vectors->space().metric == VectorMetric::kMaxSim;
         const bool same = slot && vectors->has(*slot) &&
-                          std::equal(record->values.begin(), record->values.end(),
-                                     vectors->row(*slot).begin(), vectors->row(*slot).end());
+                          (late ? vectors->tokens(*slot) == record->tokens
+                                : std::equal(record->values.begin(), record->values.end(),
+                                             vectors->row(*slot).begin(), vectors->row(*slot).end()));
         if (!same) found(fmt::format("item {}: its vector in {} is not indexed right", id, key->space));
       }  // else: a vector of an earlier text, which no search uses
     }

@@ -12,8 +12,12 @@ namespace {
 
 constexpr std::size_t kMaxTopK = 1000, kMaxDepth = 10'000, kMaxQueryBytes = 64u << 10;
 
+bool by_words(SearchMode mode) {
+  return mode == SearchMode::kLexical || mode == SearchMode::kHybrid;
+}
+
 Status check_query(const SearchQuery& q) {
-  const bool lexical = q.mode != SearchMode::kDense, dense = q.mode != SearchMode::kLexical;
+  const bool lexical = by_words(q.mode), dense = q.mode != SearchMode::kLexical;
   if (q.top_k == 0 || q.top_k > kMaxTopK)
     return fail(ErrorKind::kInvalid, fmt::format("topK is 1 to {}", kMaxTopK));
   if (q.depth > kMaxDepth)
@@ -41,7 +45,15 @@ Status check_space(const SearchQuery& q, const VectorSpace& space) {
                             space.fingerprint, q.fingerprint),
                 "", "embed the query with the model of the space");
   }
-  if (q.vector.size() != space.dimension) {
+  const bool late = space.metric == VectorMetric::kMaxSim;
+  if (late != (q.mode == SearchMode::kLateInteraction)) {
+    return fail(ErrorKind::kInvalid,
+                fmt::format("the space '{}' has {} for each item", space.name,
+                            late ? "vectors of all tokens" : "one vector"),
+                "", late ? "search it with mode lateInteraction" : "search it with mode dense or hybrid");
+  }
+  const std::size_t rows = q.vector.size() / space.dimension;
+  if (q.vector.size() % space.dimension != 0 || (rows != 1 && !late)) {
     return fail(ErrorKind::kInvalid, fmt::format("the query's vector has {} numbers, the space '{}' {}",
                                                  q.vector.size(), space.name, space.dimension));
   }
@@ -86,7 +98,7 @@ std::vector<Candidate> fuse(const SearchQuery& q, const std::vector<ScoredSlot>&
   };
   for (Candidate& c : all) {
     c.score = q.mode == SearchMode::kLexical ? c.lexical->score
-              : q.mode == SearchMode::kDense
+              : q.mode != SearchMode::kHybrid
                   ? c.dense->score
                   : reciprocal_rank_score(q.fusion, rank(c.lexical), rank(c.dense));
   }
@@ -105,11 +117,22 @@ std::vector<bool> filter_mask(const NamespaceIndex& index, const Filter& filter)
 }  // namespace
 
 std::string_view search_mode_name(SearchMode mode) {
-  return mode == SearchMode::kLexical ? "lexical" : mode == SearchMode::kDense ? "dense" : "hybrid";
+  switch (mode) {
+    case SearchMode::kLexical:
+      return "lexical";
+    case SearchMode::kDense:
+      return "dense";
+    case SearchMode::kHybrid:
+      return "hybrid";
+    case SearchMode::kLateInteraction:
+      return "lateInteraction";
+  }
+  return "hybrid";
 }
 
 std::optional<SearchMode> parse_search_mode(std::string_view name) {
-  for (const auto mode : {SearchMode::kLexical, SearchMode::kDense, SearchMode::kHybrid}) {
+  for (const auto mode :
+       {SearchMode::kLexical, SearchMode::kDense, SearchMode::kHybrid, SearchMode::kLateInteraction}) {
     if (name == search_mode_name(mode)) return mode;
   }
   return std::nullopt;
@@ -127,7 +150,7 @@ Result<std::vector<Candidate>> find_candidates(const SearchQuery& q, const Retri
   }
   const std::size_t depth = q.mode == SearchMode::kHybrid ? std::max(q.depth, q.top_k) : q.top_k;
   std::vector<ScoredSlot> lexical, dense;
-  if (q.mode != SearchMode::kDense) {
+  if (by_words(q.mode)) {
     lexical =
         index.lexical().score(analyze(q.text, options.analyzer), {options.bm25_k1, options.bm25_b}, keep);
     result.lexical_matches = lexical.size();
@@ -136,7 +159,8 @@ Result<std::vector<Candidate>> find_candidates(const SearchQuery& q, const Retri
   const VectorIndex* vectors = q.mode == SearchMode::kLexical ? nullptr : index.space(q.space);
   if (vectors) {
     CONSORT_CHECK_OK(check_space(q, vectors->space()));
-    dense = vectors->score(q.vector, options.dot, keep);
+    dense = q.mode == SearchMode::kLateInteraction ? vectors->score_tokens(q.vector, options.max_sim, keep)
+                                                   : vectors->score(q.vector, options.dot, keep);
     result.dense_matches = dense.size();
     keep_best(dense, depth, index);
   }
@@ -165,7 +189,7 @@ Result<SearchResult> Retrieval::search(const SearchQuery& q) {
     if (!value) continue;  // a commit erased it and waits for this lock
     CONSORT_TRY(stored, decode_item(slot.id, *value));
     if (stored.digest != slot.digest) continue;  // the same with another text
-    result.hits.push_back({std::move(stored.item), c.score, c.lexical, c.dense});
+    result.hits.push_back({std::move(stored.item), c.score, c.lexical, c.dense, {}});
   }
   return result;
 }

@@ -31,7 +31,10 @@ std::span<const float> VectorIndex::row(std::uint32_t slot) const {
 }
 
 std::size_t VectorIndex::bytes() const {
-  return values_.capacity() * sizeof(float) + inverse_norms_.capacity() * sizeof(float) +
+  std::size_t tokens = 0;
+  for (const auto& [slot, t] : tokens_)
+    tokens += 64 + t.codes.capacity() + t.scales.capacity() * sizeof(float);
+  return tokens + values_.capacity() * sizeof(float) + inverse_norms_.capacity() * sizeof(float) +
          slots_.capacity() * sizeof(std::uint32_t) + rows_.size() * 32;
 }
 
@@ -48,6 +51,7 @@ void VectorIndex::put(std::uint32_t slot, std::span<const float> vector) {
 }
 
 void VectorIndex::erase(std::uint32_t slot) {
+  tokens_.erase(slot);
   const auto it = rows_.find(slot);
   if (it == rows_.end()) return;
   const std::size_t row = it->second, last = slots_.size() - 1, d = space_.dimension;
@@ -68,6 +72,10 @@ void VectorIndex::renumber(const std::vector<std::uint32_t>& to) {
   for (std::size_t row = slots_.size(); row-- > 0;) {
     if (to[slots_[row]] == kNone) erase(slots_[row]);
   }
+  std::map<std::uint32_t, TokenVectors> kept;
+  for (auto& [slot, tokens] : tokens_)
+    if (to[slot] != kNone) kept.emplace(to[slot], std::move(tokens));
+  tokens_ = std::move(kept);
   rows_.clear();
   for (std::size_t row = 0; row < slots_.size(); ++row) {
     slots_[row] = to[slots_[row]];
@@ -86,6 +94,17 @@ std::vector<ScoredSlot> VectorIndex::score(std::span<const float> query, DotFunc
     const double product = dot(query.data(), values_.data() + row * space_.dimension, space_.dimension);
     scored.push_back({slots_[row], cosine ? product * scale * inverse_norms_[row] : product});
   }
+  return scored;
+}
+
+std::vector<ScoredSlot> VectorIndex::score_tokens(std::span<const float> query, MaxSimFunction max_sim,
+                                                  const std::function<bool(std::uint32_t)>& keep) const {
+  const std::vector<float> rows = normalised_rows(query, space_.dimension);
+  std::vector<ScoredSlot> scored;
+  scored.reserve(tokens_.size());
+  for (const auto& [slot, tokens] : tokens_)
+    if (!keep || keep(slot))
+      scored.push_back({slot, max_sim(rows.data(), rows.size() / space_.dimension, tokens)});
   return scored;
 }
 

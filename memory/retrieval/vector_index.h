@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "memory/retrieval/item.h"
+#include "memory/retrieval/token_vectors.h"
 
 namespace consort {
 
@@ -30,13 +32,16 @@ class VectorIndex {
   explicit VectorIndex(VectorSpace space) : space_(std::move(space)) {}
 
   const VectorSpace& space() const { return space_; }
-  std::size_t size() const { return slots_.size(); }
-  bool has(std::uint32_t slot) const { return rows_.contains(slot); }
-  std::span<const float> row(std::uint32_t slot) const;  // REQUIRES: has(slot)
+  std::size_t size() const { return slots_.size() + tokens_.size(); }
+  bool has(std::uint32_t slot) const { return rows_.contains(slot) || tokens_.contains(slot); }
+  std::span<const float> row(std::uint32_t slot) const;  // REQUIRES: has(slot), not kMaxSim
+  const TokenVectors& tokens(std::uint32_t slot) const { return tokens_.at(slot); }  // REQUIRES: has(slot)
   std::size_t bytes() const;
 
   // Adds or replaces. REQUIRES: vector.size() == space().dimension.
   void put(std::uint32_t slot, std::span<const float> vector);
+  // For kMaxSim. REQUIRES: tokens.dimension == space().dimension.
+  void put_tokens(std::uint32_t slot, TokenVectors tokens) { tokens_[slot] = std::move(tokens); }
   void erase(std::uint32_t slot);
   // Gives every row its new slot; rows of slots that map to kNone vanish.
   void renumber(const std::vector<std::uint32_t>& to);
@@ -46,6 +51,9 @@ class VectorIndex {
   // REQUIRES: query.size() == space().dimension.
   std::vector<ScoredSlot> score(std::span<const float> query, DotFunction dot,
                                 const std::function<bool(std::uint32_t)>& keep) const;
+  // The same for kMaxSim; `query`: rows of the dimension.
+  std::vector<ScoredSlot> score_tokens(std::span<const float> query, MaxSimFunction max_sim,
+                                       const std::function<bool(std::uint32_t)>& keep) const;
 
  private:
   VectorSpace space_;
@@ -53,6 +61,7 @@ class VectorIndex {
   std::vector<float> inverse_norms_;                       // for cosine
   std::vector<std::uint32_t> slots_;                       // of each row
   std::unordered_map<std::uint32_t, std::uint32_t> rows_;  // slot -> row
+  std::map<std::uint32_t, TokenVectors> tokens_;           // by slot; kMaxSim only
 };
 
 // 1 / |v|, or 0 for the zero vector.

@@ -131,11 +131,16 @@ Result<int> search(CliContext& c, const Flags& f) {
   return 0;
 }
 
+std::string_view metric_name(VectorMetric metric) {
+  if (metric == VectorMetric::kMaxSim) return "maxSim";
+  return metric == VectorMetric::kCosine ? "cosine" : "dot";
+}
+
 Value space_value(const SpaceStats& s) {
   return Value::object({{"name", s.space.name},
                         {"fingerprint", s.space.fingerprint},
                         {"dimension", count_value(s.space.dimension)},
-                        {"metric", s.space.metric == VectorMetric::kCosine ? "cosine" : "dot"},
+                        {"metric", metric_name(s.space.metric)},
                         {"vectors", count_value(s.vectors)}});
 }
 
