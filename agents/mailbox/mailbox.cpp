@@ -160,6 +160,20 @@ std::vector<StoreWrite> Mailbox::keep(const std::string& from, const std::string
   return {};
 }
 
+namespace {
+
+// A stored record; what cannot be read names the mailbox that it belongs to.
+template <typename T>
+Result<T> read_record(std::string_view bytes, const Mailbox& mailbox, Result<T> (*read)(const Value&)) {
+  Result<Value> value = parse_json(bytes);
+  Result<T> record = value ? read(*value) : Result<T>(tl::unexpected(value.error()));
+  if (record) return record;
+  return fail(ErrorKind::kCorrupt, "a damaged mail record: " + record.error().what,
+              "mailbox of " + mailbox.agent(), "take the store from a backup, or start the run again");
+}
+
+}  // namespace
+
 // ---- all mailboxes ----------------------------------------------------------------------------------------
 
 Status Mailboxes::load(Mailbox& mailbox) {
@@ -168,15 +182,13 @@ Status Mailboxes::load(Mailbox& mailbox) {
   const std::string remarks = mailbox.key('c', ""), letters = mailbox.key('l', "");
   auto cursor = store_->scan(kMailFamily, remarks);
   for (; cursor.valid(); cursor.next()) {
-    CONSORT_TRY(value, parse_json(cursor.value(), "mail record"));
-    CONSORT_TRY(remark, read_remark(value));
+    CONSORT_TRY(remark, read_record(cursor.value(), mailbox, read_remark));
     mailbox.inside_->conversation.push_back(std::move(remark));
   }
   CONSORT_CHECK_OK(cursor.status());
   auto mail = store_->scan(kMailFamily, letters);
   for (; mail.valid(); mail.next()) {
-    CONSORT_TRY(value, parse_json(mail.value(), "mail record"));
-    CONSORT_TRY(letter, read_letter(value));
+    CONSORT_TRY(letter, read_record(mail.value(), mailbox, read_letter));
     mailbox.inside_->next_number = std::max(mailbox.inside_->next_number, letter.number + 1);
     mailbox.inside_->letters.push_back(std::move(letter));
   }

@@ -13,6 +13,7 @@
 #include "memory/retrieval/retrieval.h"
 #include "memory/store/store.h"
 #include "protocols/zmq/zmq_channel.h"
+#include "scheduler/bus/event_loop.h"
 #include "scheduler/host/model_directory.h"
 #include "scheduler/lane/lane.h"
 #include "scheduler/workflow/journal.h"
@@ -136,7 +137,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const CliContext& context, EngineS
   ModelDirectory* models = impl->local ? static_cast<ModelDirectory*>(impl->local.get()) : impl->remote.get();
   impl->kinds = make_call_kinds({models, impl->channel.get(), impl->store.get(), impl->retrieval.get()});
   impl->work.emplace(impl->io.get_executor());
-  impl->thread = std::thread([io = &impl->io] { io->run(); });
+  impl->thread = std::thread([io = &impl->io] { run_attentively(*io); });
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 

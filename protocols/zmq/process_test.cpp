@@ -1,5 +1,4 @@
-// Two real processes: this test and a child, the same program started again to serve one case (it must be a
-// fresh process: ZeroMQ's context does not survive fork()).
+// Two real processes: this test and a child (bus_child_main.cpp).
 #include <gtest/gtest.h>
 #include <spawn.h>
 #include <sys/stat.h>
@@ -26,17 +25,12 @@ namespace {
 using namespace conformance;
 using Clock = std::chrono::steady_clock;
 
-constexpr char kAddressVariable[] = "CONSORT_BUS_TEST_ADDRESS";
-
 class Child {
  public:
   explicit Child(const std::string& address) {
-    setenv(kAddressVariable, address.c_str(), 1);
-    std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
-    std::string filter = "--gtest_filter=BusChild.DISABLED_Serve", also = "--gtest_also_run_disabled_tests";
-    char* arguments[] = {program.data(), filter.data(), also.data(), nullptr};
+    std::string program = CONSORT_BUS_CHILD, where = address;
+    char* arguments[] = {program.data(), where.data(), nullptr};
     EXPECT_EQ(posix_spawn(&pid_, program.c_str(), nullptr, nullptr, arguments, environ), 0);
-    unsetenv(kAddressVariable);
   }
   ~Child() { end(SIGKILL); }
   void end(int signal) {
@@ -50,37 +44,6 @@ class Child {
  private:
   pid_t pid_ = 0;
 };
-
-// The child: joins, serves "model/echo" (answers with body and tensors), "model/silent" (never answers) and
-// "model/cube" (numbers computed there), until killed.
-TEST(BusChild, DISABLED_Serve) {
-  const char* address = std::getenv(kAddressVariable);
-  if (address == nullptr) GTEST_SKIP() << "serves the other tests of this file";
-  auto channel = *ZmqChannel::create();
-  std::unique_ptr<Endpoint> echo, cube, quit;
-  std::atomic<bool> leave{false};
-  echo = *channel->attach("model/echo", [&](Message m) {
-    m.type = MessageType::kResponse;
-    m.to = m.from;
-    m.correlation = std::exchange(m.id, {});
-    (void)echo->send(std::move(m));
-  });
-  auto silent = *channel->attach("model/silent", [](Message) {});
-  cube = *channel->attach("model/cube", [&](Message m) {
-    const TensorView in = m.tensors[0].view;
-    auto out = std::make_shared<std::vector<float>>(static_cast<std::size_t>(in.elements()));
-    for (std::size_t i = 0; i < out->size(); ++i) (*out)[i] = std::sin(in.as<float>()[i]) * 1e-3f;
-    Message answer;
-    answer.type = MessageType::kResponse;
-    answer.to = m.from;
-    answer.correlation = m.id;
-    answer.tensors.push_back({"out", make_view(out->data(), DType::kF32, {in.elements()}), out});
-    (void)cube->send(std::move(answer));
-  });
-  quit = *channel->attach("model/quit", [&](Message) { leave = true; });
-  ASSERT_TRUE(channel->join(address));
-  for (int i = 0; i < 30'000 && !leave; ++i) std::this_thread::sleep_for(1ms);
-}
 
 struct TwoProcesses : testing::Test {
   TwoProcesses() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduler/bus/attention.h"
 #include "scheduler/bus/nack.h"
 
 namespace consort::zmq {
@@ -167,14 +168,36 @@ Status Switch::send(Outlet& outlet, Message message) {
   return {};
 }
 
+namespace {
+
+struct TakeFrame {  // true: a frame came, or the socket will bring none any more
+  void* socket;
+  Frame& frame;
+  int taken = -1;
+  bool operator()() {
+    taken = zmq_msg_recv(frame.raw(), socket, ZMQ_DONTWAIT);
+    return taken >= 0 || (zmq_errno() != EAGAIN && zmq_errno() != EINTR);
+  }
+};
+
+// The next frame; false when the context is gone.
+bool take_frame(void* socket, Frame& frame, Attention& attention) {
+  TakeFrame take{socket, frame};
+  if (take() || attention.look(take)) return take.taken >= 0;
+  const Attention::Clock::time_point begin = Attention::Clock::now();
+  while ((take.taken = zmq_msg_recv(frame.raw(), socket, 0)) < 0 && zmq_errno() == EINTR) continue;
+  attention.slept(Attention::Clock::now() - begin);
+  return take.taken >= 0;
+}
+
+}  // namespace
+
 void Switch::run() {
   HandOver& hand_over = hand_over_of(address_);
+  Attention attention;
   for (;;) {
     Frame frame;
-    if (zmq_msg_recv(frame.raw(), inbound_->get(), 0) < 0) {
-      if (zmq_errno() == EINTR) continue;
-      break;  // the context is gone
-    }
+    if (!take_frame(inbound_->get(), frame, attention)) break;  // the context is gone
     Envelope* envelope = item_of<Envelope>(frame, hand_over);
     if (!envelope || !envelope->port) break;  // stop
     deliver(*envelope);

@@ -6,6 +6,7 @@
 
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/engine.h"
+#include "scheduler/value/digest.h"
 #include "scheduler/workflow/journal.h"
 
 namespace consort {
@@ -21,6 +22,7 @@ Value record_value(const RunRecord& r) {
                     {"hash", r.document_hash}, {"seed", r.seed},            {"created_ms", r.created_ms},
                     {"updated_ms", r.updated_ms}, {"resumes", r.resumes}};
   if (!r.output.is_null()) out.emplace_back("output", r.output);
+  if (r.status == "completed") out.emplace_back("output_digest", value_digest(r.output));
   if (!r.error.is_null()) out.emplace_back("error", r.error);
   if (!r.usage.is_null()) out.emplace_back("usage", r.usage);
   return Value::object(std::move(out));
