@@ -121,6 +121,39 @@ TEST(HostFaults, LostMessagesEndInATimeoutNeverInAHang) {
   EXPECT_GT(late, 0);
 }
 
+TEST(HostFaults, LostMessagesWithoutADeadlineEndAsUnavailable) {
+  FaultRig rig({.seed = 5, .most_delay = std::chrono::microseconds(500), .loss = 0.2, .reorder = 0.2});
+  auto model = rig.start(rig.directory->acquire("a", {})).get();
+  ASSERT_TRUE(model) << model.error().line();
+  int good = 0, lost = 0;
+  std::vector<std::future<Result<GenerateResult>>> calls;
+  for (int i = 0; i < 30; ++i) calls.push_back(rig.start(model->generate(story(i), {})));
+  for (auto& call : calls) {
+    ASSERT_EQ(call.wait_for(std::chrono::seconds(60)), std::future_status::ready) << "a call that hangs";
+    const auto r = call.get();
+    if (r)
+      ++good;
+    else if (r.error().kind == ErrorKind::kUnavailable && r.error().what.find("lost") != std::string::npos)
+      ++lost;
+    else
+      ADD_FAILURE() << r.error().line();
+  }
+  EXPECT_GT(good, 0);
+  EXPECT_GT(lost, 0);
+}
+
+TEST(HostFaults, ALongCallIsNotTakenForALostOne) {
+  FaultRig rig({});
+  auto model = rig.start(rig.directory->acquire("a", {})).get();
+  ASSERT_TRUE(model);
+  rig.channel.pause();  // nothing is delivered for some probes' time: neither the request nor the questions
+  auto call = rig.start(model->generate(story(1), {}));
+  EXPECT_EQ(call.wait_for(milliseconds(2500)), std::future_status::timeout);
+  rig.channel.resume();
+  const auto r = call.get();
+  EXPECT_TRUE(r) << r.error().line();
+}
+
 TEST(HostFaults, ACallEndsWhenItsHostLeavesTheBus) {
   FaultRig rig({});
   auto ghost = *rig.channel.attach("model/ghost", [](Message) {});  // takes requests, never answers

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "scheduler/host/host_core.h"
+#include "scheduler/host/lost_call.h"
 #include "scheduler/host/prompt_tokens.h"
 
 namespace consort {
@@ -24,7 +25,10 @@ void HostCore::receive(Message m) {
         if (const auto at = calls_.find(HostCall::key_of(m.from, m.correlation)); at != calls_.end())
           call = at->second;
       }
-      if (call) call->add_credits(m.credits);
+      if (call)
+        call->add_credits(m.credits);
+      else if (asks_for_call(m))
+        (void)send(no_such_call(m));
       return;
     }
     case MessageType::kGoodbye: {

@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "scheduler/host/lost_call.h"
 #include "scheduler/host/one_shot.h"
 #include "scheduler/host/wire.h"
 
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::uint32_t kChunkWindow = 64;              // chunks that may be on their way
 constexpr std::uint32_t kCreditStep = 32;               // granted again together
-constexpr std::chrono::milliseconds kProbeEvery{1000};  // while waiting: is the host still on the bus?
+constexpr std::chrono::milliseconds kProbeEvery{1000};  // while waiting: is the host still at it?
 
 std::string random_address() {
   std::random_device device;
@@ -40,6 +41,7 @@ struct PendingCall {
   std::uint64_t next_chunk = 0;
   std::uint32_t owed = 0;                  // credits to grant
   std::map<std::uint64_t, Message> early;  // chunks that overtook others
+  std::optional<SteadyTime> missed;        // when the host first said that it has no such call; receiving thread
 };
 
 }  // namespace detail
@@ -77,6 +79,17 @@ Message credit_for(const PendingCall& call, std::uint32_t credits) {
 
 // ---- receiving thread -----------------------------------------------------------------------------------
 
+namespace {
+
+// False the first time and shortly after: the answer may have been overtaken.
+bool missed_for_long(PendingCall& call) {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (!call.missed) call.missed = now;
+  return now - *call.missed >= kProbeEvery / 2;
+}
+
+}  // namespace
+
 void ModelClient::Impl::receive(Message m) {
   PendingPtr call;
   {
@@ -85,6 +98,7 @@ void ModelClient::Impl::receive(Message m) {
     if (at == pending.end()) return;  // late: the call is over
     call = at->second;
   }
+  if (says_no_such_call(m) && !missed_for_long(*call)) return;
   switch (m.type) {
     case MessageType::kChunk:
       return take_chunk(call, std::move(m));
@@ -159,7 +173,8 @@ void ModelClient::Impl::give_up(const PendingPtr& call, Error error) {
   if (!closed) (void)endpoint->send(std::move(cancel));
 }
 
-// Asks the bus, not the host: a credit of nothing to an address that nobody holds is an error.
+// Asks the bus: a credit of nothing to an address that nobody holds is an error. The host answers only when it
+// has no such call (lost_call.h).
 bool ModelClient::Impl::host_there(const PendingPtr& call) {
   std::lock_guard lock(mutex);
   if (closed) return true;

@@ -6,9 +6,11 @@
 #include <boost/asio/this_coro.hpp>
 #include <map>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <utility>
 
+#include "scheduler/host/lost_call.h"
 #include "scheduler/host/model_client.h"
 #include "scheduler/host/one_shot.h"
 #include "scheduler/host/serial_worker.h"
@@ -68,6 +70,10 @@ struct LocalModelDirectory::Impl : std::enable_shared_from_this<LocalModelDirect
   void answer_load(const Message& m, const std::string& model);
   void release(const std::string& peer, const std::string& model);
   void answer(const Message& request, const Status& status);
+  bool at_work(const std::string& peer, const std::string& id) const {
+    std::lock_guard lock(mutex);
+    return open.contains({peer, id});
+  }
 
   Channel& channel;
   Lane& lane;
@@ -78,6 +84,7 @@ struct LocalModelDirectory::Impl : std::enable_shared_from_this<LocalModelDirect
   mutable std::mutex mutex;
   std::map<std::string, HostPtr> hosts;
   std::multimap<std::string, std::shared_ptr<LocalLease>> peers;  // leases held for other processes
+  std::set<std::pair<std::string, std::string>> open;             // (peer, id) of requests not answered yet
   SerialWorker worker;                                            // what may block: unloading to make room
 };
 
@@ -123,6 +130,10 @@ std::size_t LocalModelDirectory::Impl::unload_idle(const ModelHost* but) {
 // ---- for other processes --------------------------------------------------------------------------------
 
 void LocalModelDirectory::Impl::answer(const Message& request, const Status& status) {
+  {
+    std::lock_guard lock(mutex);
+    open.erase({request.from, request.id});
+  }
   Message m;
   m.type = status ? MessageType::kResponse : MessageType::kError;
   m.to = request.from;
@@ -139,6 +150,7 @@ void LocalModelDirectory::Impl::receive(Message m) {
     });
     return;
   }
+  if (asks_for_call(m) && !at_work(m.from, m.correlation)) (void)endpoint->send(no_such_call(m));
   if (m.type != MessageType::kRequest) return;
   auto request = read_wire_request(m.body);
   std::string model;
@@ -153,6 +165,10 @@ void LocalModelDirectory::Impl::receive(Message m) {
       read = fail(ErrorKind::kInvalid, fmt::format("'{}' is not something a directory does", request->op));
   }
   if (!read) return answer(m, read);
+  if (request->op == "load") {
+    std::lock_guard lock(mutex);
+    open.emplace(m.from, m.id);
+  }
   const Status posted = worker.post([self = shared_from_this(), m, model, op = request->op] {
     if (op == "load")
       self->answer_load(m, model);

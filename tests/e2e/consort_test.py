@@ -317,5 +317,60 @@ class Runs(Case):
         self.assertEqual((out["status"], out["output"]), ("completed", {"x": 2}))
 
 
+class Workflows(Case):
+    """Whole workflows over real models."""
+
+    def mixed(self):
+        generate = lambda model, prompt: {"call": "generate", "with": {
+            "model": model, "prompt": prompt, "temperature": 1, "maxTokens": 10}, "output": {"as": "${ .text }"}}
+        return self.workflow([
+            {"said": {"fork": {"branches": [{"smol": generate(SMOLLM, "The sea")}, {"gemma": generate(GEMMA, "A ferry")}]}}},
+            {"meaning": {"call": "embed", "with": {"model": MINILM, "input": "${ join(\" \") }"},
+                         "output": {"as": "${ {said: $input, vector: .embedding[0:8]} }"}}}], name="mixed")
+
+    def test_models_in_a_second_process_give_the_same_digest(self):
+        path, address = self.mixed(), f"ipc://{self.path}/bus"
+        here = self.json_("run", path, "--seed", 5, "--threads", 1, "--run-id", "here")
+        self.assertRegex(here["output_digest"], "^[0-9a-f]{32}$")
+        self.assertEqual(self.json_("run", path, "--seed", 5, "--threads", 2)["output_digest"], here["output_digest"])
+        self.assertNotEqual(self.json_("run", path, "--seed", 6)["output_digest"], here["output_digest"])
+        self.assertEqual(self.json_("runs", "show", "here")["output_digest"], here["output_digest"])
+        node = self.start("node", "--join", address)
+        try:
+            there = self.json_("run", path, "--seed", 5, "--bus", address)
+        finally:
+            node.send_signal(signal.SIGTERM)
+            node.communicate(timeout=30)
+        self.assertEqual(there["output"], here["output"])
+        self.assertEqual(there["output_digest"], here["output_digest"])
+
+    def test_a_node_that_stops_answering_completes_nothing(self):
+        path, address = self.mixed(), f"ipc://{self.path}/bus"
+        document = json.loads(path.read_text())
+        document["timeout"] = {"after": {"seconds": 30}}
+        path.write_text(json.dumps(document))
+        node = self.start("node", "--join", address, "--models", ",".join((SMOLLM, GEMMA, MINILM)))
+        run = self.start("run", path, "--seed", 5, "--bus", address, "--json")
+        try:
+            node.send_signal(signal.SIGSTOP)
+            out, err = run.communicate(timeout=90)
+        finally:
+            node.send_signal(signal.SIGKILL)
+            node.communicate(timeout=30)
+        self.assertNotEqual(run.returncode, 0, out)
+        self.assertNotIn(b'"output"', out)
+
+    def test_the_owners_sum_is_the_resident_memory(self):
+        """README: resident memory less mapped files is the sum over owners and about 40 MB of heap (program, threads,
+        tokenizers, the store's blocks)."""
+        constant = 40e6
+        self.json_("run", self.mixed(), "--seed", 5, "--stats", self.path / "stats.json")
+        memory = json.loads((self.path / "stats.json").read_text())["memory"]
+        resident = memory["resident_pool"] + memory["resident_heap"] - constant
+        self.assertGreater(memory["owners_sum"], 300e6)
+        self.assertAlmostEqual(memory["owners_sum"] / resident, 1, delta=0.05, msg=memory)
+        self.assertEqual(memory["owners_sum"], sum(o["bytes"] for o in memory["owners"]))
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
