@@ -23,4 +23,12 @@ void gelu_erf(Exec& exec, TensorView x, TensorView bias) {
   });
 }
 
+void activate(Exec& exec, Activation kind, TensorView x) {
+  if (kind == Activation::kGelu) return gelu_erf(exec, x, TensorView{});
+  const RowsOf xs(x);
+  for_rows(exec, xs.rows, xs.cols * 4, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r) CONSORT_ISA_CALL(exec.isa, activate_row, kind, xs[r], xs.cols);
+  });
+}
+
 }  // namespace consort

@@ -18,7 +18,16 @@ void gated_activation(Exec& exec, GateKind kind, TensorView gate, TensorView up,
 // [n] or an empty view. erf within 2e-7 (Abramowitz and Stegun 7.1.26).
 void gelu_erf(Exec& exec, TensorView x, TensorView bias);
 
+enum class Activation : std::uint8_t {
+  kQuickGelu,  // x / (1 + e^(-1.702 x)), Hendrycks and Gimpel's first approximation; CLIP
+  kGeluTanh,   // as in GateKind
+  kGelu,       // exact, as gelu_erf
+};
+// x = kind(x). x: f32 [tokens, n] in place.
+void activate(Exec& exec, Activation kind, TensorView x);
+
 namespace reference {
+void activate(Activation kind, TensorView x);
 void gated_activation(GateKind kind, TensorView gate, TensorView up, TensorView out);
 void gelu_erf(TensorView x, TensorView bias);
 }  // namespace reference

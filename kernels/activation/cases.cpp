@@ -52,6 +52,28 @@ PreparedCase gelu_case(std::int64_t rows, std::int64_t n, bool biased) {
   return c;
 }
 
+PreparedCase activate_case(Activation kind, std::int64_t rows, std::int64_t n) {
+  CaseRandom random(static_cast<std::uint64_t>(rows * 1031 + n));
+  const std::size_t size = static_cast<std::size_t>(rows * n);
+  const auto x = case_normals(random, size, 4.0f);
+  PreparedCase c = rows_case(
+      size, 64.0f, 1e-6f,
+      [=](Exec& exec, const CaseFloats& out) {
+        *out = *x;
+        activate(exec, kind, case_view(out, {rows, n}));
+      },
+      [=](const CaseFloats& out) {
+        *out = *x;
+        reference::activate(kind, case_view(out, {rows, n}));
+      });
+  c.reference = [inner = c.reference, bound = c.bound, x] {
+    inner();  // as for the gates, and erf within 2e-7
+    for (std::size_t i = 0; i < bound->size(); ++i) (*bound)[i] += 4e-7f * (std::abs((*x)[i]) + 4.0f);
+  };
+  c.bytes = static_cast<double>(size) * 8;
+  return c;
+}
+
 }  // namespace
 
 std::vector<OpCase> cases_activation() {
@@ -63,6 +85,12 @@ std::vector<OpCase> cases_activation() {
     cases.push_back(op_case(
         fmt::format("gelu-tanh [{}, {}]", rows, n),
         [=](Exec&) { return gate_case(GateKind::kGeluTanh, rows, n); }, rows != 3));
+    for (const auto& [kind, name] : {std::pair{Activation::kQuickGelu, "quick-gelu alone"},
+                                     {Activation::kGeluTanh, "gelu-tanh alone"},
+                                     {Activation::kGelu, "gelu alone"}})
+      cases.push_back(op_case(
+          fmt::format("{} [{}, {}]", name, rows, n),
+          [=, kind = kind](Exec&) { return activate_case(kind, rows, n); }, false));
     for (const bool biased : {false, true})
       cases.push_back(op_case(
           fmt::format("gelu{} [{}, {}]", biased ? " bias" : "", rows, n),

@@ -45,6 +45,24 @@ void gate_row(GateKind kind, const float* gate, const float* up, float* out, std
     gate_with<gelu_tanh>(gate, up, out, n);
 }
 
+CONSORT_LANE_FN Lanes quick_gelu(Lanes x) {
+  return mul(x, sigmoid(mul(x, set1(1.702f))));
+}
+
+template <Lanes (*kActivate)(Lanes)>
+CONSORT_LANE_FN void activate_with(float* x, std::size_t n) {
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(x + i, kActivate(load(x + i)));
+  if (i < n) store_part(x + i, kActivate(load_part(x + i, n - i)), n - i);
+}
+
+void activate_row(Activation kind, float* x, std::size_t n) {
+  if (kind == Activation::kQuickGelu)
+    activate_with<quick_gelu>(x, n);
+  else
+    activate_with<gelu_tanh>(x, n);
+}
+
 void gelu_erf_row(float* x, const float* bias, std::size_t n) {
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {

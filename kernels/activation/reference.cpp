@@ -16,6 +16,18 @@ void gated_activation(GateKind kind, TensorView gate, TensorView up, TensorView 
     }
 }
 
+void activate(Activation kind, TensorView x) {
+  const RowsOf xs(x);
+  for (std::size_t r = 0; r < xs.rows; ++r)
+    for (std::size_t i = 0; i < xs.cols; ++i) {
+      const double v = xs[r][i], inner = std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v);
+      xs[r][i] =
+          static_cast<float>(kind == Activation::kQuickGelu  ? v / (1 + std::exp(-1.702 * v))
+                             : kind == Activation::kGeluTanh ? 0.5 * v * (1 + std::tanh(inner))
+                                                             : 0.5 * v * (1 + std::erf(v / std::sqrt(2.0))));
+    }
+}
+
 void gelu_erf(TensorView x, TensorView bias) {
   const RowsOf xs(x);
   for (std::size_t r = 0; r < xs.rows; ++r)

@@ -145,7 +145,7 @@ void paged_attention(Exec& exec, std::span<const AttentionSlice> slices, const A
 }
 
 void text_attention(Exec& exec, std::span<const int> lengths, float scale, TensorView q, TensorView k,
-                    TensorView v, TensorView out) {
+                    TensorView v, TensorView out, bool causal) {
   const std::size_t heads = static_cast<std::size_t>(q.dims[1]), dim = static_cast<std::size_t>(q.dims[2]);
   const RowsOf qs(q), ks(k), vs(v), outs(out);
   std::vector<std::size_t> first(lengths.size() + 1, 0);
@@ -174,7 +174,7 @@ void text_attention(Exec& exec, std::span<const int> lengths, float scale, Tenso
     tile.values = values;
     tile.head_dim = dim;
     tile.rows = n;
-    tile.keys_seen = static_cast<std::int64_t>(n);
+    tile.keys_seen = causal ? 0 : static_cast<std::int64_t>(n);
     tile.q_token_stride = static_cast<std::size_t>(q.strides[0]);
     tile.q_head_stride = static_cast<std::size_t>(q.strides[1]);
     tile.q = qs[first[text] * heads + head];

@@ -41,11 +41,12 @@ struct AttentionOptions {
 void paged_attention(Exec& exec, std::span<const AttentionSlice> slices, const AttentionOptions& options,
                      TensorView q, TensorView out);
 
-// Attention within texts that stand one after another, every token seeing its whole text (encoders).
+// Attention within texts that stand one after another; every token sees its whole text (encoders), or with
+// `causal` itself and what stands before it.
 // q, k, v: f32 [tokens, heads, head_dim], outer strides free; out: f32 [tokens, heads * head_dim].
 // lengths: tokens of each text; their sum is `tokens`. A text's result does not depend on the other texts.
 void text_attention(Exec& exec, std::span<const int> lengths, float scale, TensorView q, TensorView k,
-                    TensorView v, TensorView out);
+                    TensorView v, TensorView out, bool causal = false);
 
 namespace reference {
 // Keys and values as plain rows of one sequence: k, v f32 [keys, kv_heads, head_dim]; q's row r stands at

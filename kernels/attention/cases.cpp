@@ -121,31 +121,35 @@ OpCase paged_case(const char* what, Shape shape, std::vector<Sequence> sequences
       perf);
 }
 
-OpCase text_case(std::vector<int> lengths, int heads, int dim) {
-  return op_case(fmt::format("texts {} h={} d={}", fmt::join(lengths, "+"), heads, dim), [=](Exec&) {
-    std::int64_t tokens = 0;
-    for (int n : lengths) tokens += n;
-    CaseRandom random(static_cast<std::uint64_t>(tokens * 1063 + dim));
-    const std::size_t size = static_cast<std::size_t>(tokens * heads * dim);
-    const auto q = case_normals(random, size), k = case_normals(random, size), v = case_normals(random, size);
-    const auto rows = [=](const CaseFloats& x, std::int64_t first, std::int64_t n) {
-      return rows_from(x, first, n, heads, dim);
-    };
-    return rows_case(
-        size, 4.0f * static_cast<float>(dim), 1.0f,
-        [=](Exec& exec, const CaseFloats& out) {
-          text_attention(exec, lengths, 0.18f, rows(q, 0, tokens), rows(k, 0, tokens), rows(v, 0, tokens),
-                         case_view(out, {tokens, heads * dim}));
-        },
-        [=](const CaseFloats& out) {
-          std::int64_t first = 0;
-          for (int n : lengths) {
-            reference::attention(rows(q, first, n), rows(k, first, n), rows(v, first, n), 0, 0.18f, 0, false,
-                                 make_view(out->data() + first * heads * dim, DType::kF32, {n, heads * dim}));
-            first += n;
-          }
-        });
-  });
+OpCase text_case(std::vector<int> lengths, int heads, int dim, bool causal = false) {
+  return op_case(
+      fmt::format("{}texts {} h={} d={}", causal ? "causal " : "", fmt::join(lengths, "+"), heads, dim),
+      [=](Exec&) {
+        std::int64_t tokens = 0;
+        for (int n : lengths) tokens += n;
+        CaseRandom random(static_cast<std::uint64_t>(tokens * 1063 + dim));
+        const std::size_t size = static_cast<std::size_t>(tokens * heads * dim);
+        const auto q = case_normals(random, size), k = case_normals(random, size),
+                   v = case_normals(random, size);
+        const auto rows = [=](const CaseFloats& x, std::int64_t first, std::int64_t n) {
+          return rows_from(x, first, n, heads, dim);
+        };
+        return rows_case(
+            size, 4.0f * static_cast<float>(dim), 1.0f,
+            [=](Exec& exec, const CaseFloats& out) {
+              text_attention(exec, lengths, 0.18f, rows(q, 0, tokens), rows(k, 0, tokens), rows(v, 0, tokens),
+                             case_view(out, {tokens, heads * dim}), causal);
+            },
+            [=](const CaseFloats& out) {
+              std::int64_t first = 0;
+              for (int n : lengths) {
+                reference::attention(
+                    rows(q, first, n), rows(k, first, n), rows(v, first, n), 0, 0.18f, 0, causal,
+                    make_view(out->data() + first * heads * dim, DType::kF32, {n, heads * dim}));
+                first += n;
+              }
+            });
+      });
 }
 
 }  // namespace
@@ -168,6 +172,7 @@ std::vector<OpCase> cases_attention() {
       paged_case("window continued", smol, {{90, 33}}, 32),
       paged_case("window of one", smol, {{40, 3}}, 1),
       paged_case("mixed step", smol, {{55, 1}, {0, 37}, {200, 1}, {10, 9}}, 0),
+      text_case({7, 1, 33, 77}, 2, 32, true),
       text_case({1}, 12, 32),
       text_case({33, 2, 64, 7}, 12, 32),
       text_case({200}, 4, 64),

@@ -55,10 +55,12 @@ ResizeAxis::ResizeAxis(std::int64_t n_in, std::int64_t n_out, std::int64_t first
   }
 }
 
+namespace {
+
 // Rows are resized across one by one and added at once, weighted, to every output row that they belong to
 // (sums of integers have no order), so that nothing in between has the height of the picture.
-void resize_rgb8(Isa isa, RgbView picture, const ResizeTarget& target, ResizeFilter filter,
-                 std::uint8_t* out) {
+void across_first(Isa isa, RgbView picture, const ResizeTarget& target, ResizeFilter filter,
+                  std::uint8_t* out) {
   const bool across = picture.width != target.width, down = picture.height != target.height;
   const ResizeAxis columns(picture.width, target.width, target.left, across ? target.columns : 0, filter);
   const ResizeAxis rows(picture.height, target.height, target.top, down ? target.rows : 0, filter);
@@ -101,6 +103,56 @@ void resize_rgb8(Isa isa, RgbView picture, const ResizeTarget& target, ResizeFil
     }
   }
   CONSORT_ISA_CALL(isa, narrow_sums, sums.data(), sums.size(), out);
+}
+
+// Every output row is the weighted sum of its input rows, over the columns that the window needs, then
+// resized across.
+void down_first(Isa isa, RgbView picture, const ResizeTarget& target, ResizeFilter filter,
+                std::uint8_t* out) {
+  const bool across = picture.width != target.width;
+  const ResizeAxis rows(picture.height, target.height, target.top, target.rows, filter);
+  ResizeAxis columns(picture.width, target.width, target.left, across ? target.columns : 0, filter);
+  const std::int64_t left = across ? columns.begin.front() : target.left;
+  const std::int64_t right = across ? columns.begin.back() + columns.taps.back() : left + target.columns;
+  for (std::int64_t& begin : columns.begin) begin -= left;
+  const auto span = static_cast<std::size_t>(3 * (right - left)),
+             n = static_cast<std::size_t>(3 * target.columns);
+  std::vector<std::int32_t> sums(span);
+  std::vector<std::uint8_t> line(span);
+  for (std::size_t r = 0; r < static_cast<std::size_t>(target.rows); ++r) {
+    std::fill(sums.begin(), sums.end(), kRounding);
+    for (std::int64_t t = 0; t < rows.taps[r]; ++t) {
+      const std::uint8_t* row = picture.data + 3 * ((rows.begin[r] + t) * picture.width + left);
+      const std::size_t weight = r * static_cast<std::size_t>(rows.most) + static_cast<std::size_t>(t);
+      CONSORT_ISA_CALL(isa, add_weighted, row, rows.weights[weight], span, sums.data());
+    }
+    std::uint8_t* to = out + r * n;
+    CONSORT_ISA_CALL(isa, narrow_sums, sums.data(), span, across ? line.data() : to);
+    if (!across) continue;
+    const ResizeRow args{line.data(),
+                         columns.begin.data(),
+                         columns.taps.data(),
+                         columns.weights.data(),
+                         static_cast<std::size_t>(columns.most),
+                         static_cast<std::size_t>(target.columns),
+                         to};
+    CONSORT_ISA_CALL(isa, resize_across, args);
+  }
+}
+
+}  // namespace
+
+bool resizes_down_first(RgbView picture, const ResizeTarget& target) {
+  const std::int64_t fewer_rows = picture.height - target.height;
+  return fewer_rows > 0 && fewer_rows > 2 * (picture.width - target.width);
+}
+
+void resize_rgb8(Isa isa, RgbView picture, const ResizeTarget& target, ResizeFilter filter,
+                 std::uint8_t* out) {
+  if (resizes_down_first(picture, target))
+    down_first(isa, picture, target, filter, out);
+  else
+    across_first(isa, picture, target, filter, out);
 }
 
 }  // namespace consort

@@ -74,9 +74,9 @@ class Ops {
     issue("paged_attention", {q, out}, [&] { consort::paged_attention(exec_, slices, options, q, out); });
   }
   void text_attention(std::span<const int> lengths, float scale, TensorView q, TensorView k, TensorView v,
-                      TensorView out) {
+                      TensorView out, bool causal = false) {
     issue("text_attention", {q, k, v, out},
-          [&] { consort::text_attention(exec_, lengths, scale, q, k, v, out); });
+          [&] { consort::text_attention(exec_, lengths, scale, q, k, v, out, causal); });
   }
   void conv2d(TensorView x, const ConvWeights& weights, const ConvShape& shape, ConvActivation activation,
               TensorView residual, TensorView out) {
@@ -91,6 +91,9 @@ class Ops {
   void gated_activation(GateKind kind, TensorView gate, TensorView up, TensorView out) {
     issue("gated_activation", {gate, up, out},
           [&] { consort::gated_activation(exec_, kind, gate, up, out); });
+  }
+  void activate(Activation kind, TensorView x) {
+    issue("activate", {x}, [&] { consort::activate(exec_, kind, x); });
   }
   void gelu_erf(TensorView x, TensorView bias) {
     issue("gelu_erf", {x}, [&] { consort::gelu_erf(exec_, x, bias); });

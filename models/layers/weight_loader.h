@@ -27,6 +27,8 @@ class WeightLoader {
   // Sums over what was loaded so far: multiply-adds of one token, bytes read for one token.
   double multiply_adds() const { return multiply_adds_; }
   std::size_t bytes() const { return bytes_; }
+  // For what an architecture packs itself (convolutions, tables).
+  WeightArena& arena() { return arena_; }
   WeightArena take_arena() { return std::move(arena_); }
 
  private:

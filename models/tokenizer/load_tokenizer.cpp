@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "models/tokenizer/clip_bpe.h"
 #include "models/tokenizer/gguf_tokenizer.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/tokenizer/wordpiece.h"
@@ -11,6 +12,10 @@ Result<std::unique_ptr<Tokenizer>> load_tokenizer(const WeightSource& source) {
     std::filesystem::path folder(source.location());
     std::error_code error;
     if (!std::filesystem::is_directory(folder, error)) folder = folder.parent_path();
+    if (source.architecture() == "clip") return load_clip_bpe(folder.string());
+    if (std::filesystem::exists(folder / "spiece.model", error))
+      return fail(ErrorKind::kNotFound, "no tokenizer that this build reads", folder.string() + "/spiece.model",
+                  "SentencePiece unigram vocabularies are not supported; pictures can still be embedded");
     return load_wordpiece(folder.string());
   }
   CONSORT_TRY(vocabulary, GgufVocabulary::read(source));
