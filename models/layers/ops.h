@@ -10,13 +10,16 @@
 #include "kernels/activation/activation.h"
 #include "kernels/add/add.h"
 #include "kernels/attention/attention.h"
+#include "kernels/channel_affine/channel_affine.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/depthwise_conv/depthwise_conv.h"
+#include "kernels/edge_softmax/edge_softmax.h"
 #include "kernels/int8_matmul/int8_matmul.h"
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
+#include "kernels/segment_reduce/segment_reduce.h"
 
 namespace consort {
 
@@ -97,6 +100,16 @@ class Ops {
   }
   void gelu_erf(TensorView x, TensorView bias) {
     issue("gelu_erf", {x}, [&] { consort::gelu_erf(exec_, x, bias); });
+  }
+  void channel_affine(TensorView x, const ChannelFactors& factors, ChannelActivation activation) {
+    issue("channel_affine", {x}, [&] { consort::channel_affine(exec_, x, factors, activation); });
+  }
+  void segment_reduce(SegmentReduce kind, const Messages& messages, TensorView out) {
+    issue("segment_reduce", {messages.x, out}, [&] { consort::segment_reduce(exec_, kind, messages, out); });
+  }
+  void edge_softmax(const EdgeScores& scores, std::span<float> weights) {
+    issue("edge_softmax", {scores.receiver, scores.sender},
+          [&] { consort::edge_softmax(exec_, scores, weights); });
   }
 
  private:

@@ -1,0 +1,2 @@
+// The kernel of channel_affine for scalar.
+#include "kernels/channel_affine/kernel-inl.h"
