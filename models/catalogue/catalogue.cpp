@@ -25,6 +25,20 @@ void add_name(std::string& list, const std::string& name) {
   list += (list.empty() ? "" : ", ") + name;
 }
 
+// The main file of a model whose files all lie in the project's own tree: read where it lies, no pull needed.
+std::string bundled_main_file(const CatalogueEntry& entry, const std::string& project_dir) {
+  std::string main;
+  for (const CatalogueFile& file : entry.files) {
+    const auto bundled = std::find_if(file.sources.begin(), file.sources.end(), [&](const auto& source) {
+      return source.kind == CatalogueSource::Kind::kBundled &&
+             has_size(project_dir + "/" + source.path, file.bytes);
+    });
+    if (bundled == file.sources.end()) return {};
+    if (file.name == entry.main_file) main = project_dir + "/" + bundled->path;
+  }
+  return main;
+}
+
 }  // namespace
 
 const CatalogueEntry* Catalogue::find(std::string_view id) const {
@@ -43,6 +57,7 @@ Result<std::string> Catalogue::resolve(std::string_view id_or_path) const {
   if (const CatalogueEntry* entry = find(id_or_path)) {
     if (present(*entry))
       return entry->main_file.empty() ? folder(*entry) : folder(*entry) + "/" + entry->main_file;
+    if (std::string path = bundled_main_file(*entry, project_dir_); !path.empty()) return path;
     return fail(ErrorKind::kNotFound, "the model " + entry->id + " is not on this machine, or not whole",
                 folder(*entry), "run `consort models pull " + entry->id + "`");
   }
