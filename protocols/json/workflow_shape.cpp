@@ -72,9 +72,14 @@ struct ActShape {
   }
   void operator()(const ForkTask& t) const {
     shape.side_by_side = true;
-    shape.detail = t.compete ? "fork, the first wins" : "fork";
+    shape.detail = !t.nodes.empty() ? "graph" : t.compete ? "fork, the first wins" : "fork";
     if (t.quorum) shape.detail += ", " + std::to_string(*t.quorum) + " must succeed";
-    for (const Block& branch : t.branches) shape.groups.push_back(group_of(branch, ""));
+    for (std::size_t i = 0; i < t.branches.size(); ++i) {
+      std::string after;  // of a node
+      if (!t.nodes.empty())
+        for (const std::uint32_t need : t.nodes[i].needs) after += (after.empty() ? "after " : ", ") + t.names[need];
+      shape.groups.push_back(group_of(t.branches[i], after));
+    }
   }
   void operator()(const ForTask& t) const {
     shape.detail = "for each " + t.each;

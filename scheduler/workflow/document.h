@@ -67,12 +67,18 @@ struct CallTask {
 struct DoTask {
   Block block;
 };
+// Also the task `graph`: branches that wait for others.
 struct ForkTask {
   std::vector<Block> branches;  // one task each
   std::vector<std::string> names;
   bool compete = false;
   std::optional<std::uint32_t> quorum;
   std::uint32_t max_concurrency = 0;  // 0 = all
+  struct Node {
+    std::vector<std::uint32_t> needs;   // branches whose outputs are its input, in the order of the document
+    std::vector<std::uint32_t> behind;  // all branches that must have finished before it, ascending
+  };
+  std::vector<Node> nodes;  // of a graph, one for each branch; empty for a fork
 };
 struct ForTask {
   std::string each = "item", at = "index";

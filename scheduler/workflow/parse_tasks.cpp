@@ -35,15 +35,19 @@ Block Parser::parse_block(const Value& value, const std::string& pointer) {
     }
     const auto& [name, task] = item.as_object().front();
     const std::string here = pointer_join(at, name);
-    if (name.size() > kMaxNameBytes ||
-        std::find(kFlowWords.begin(), kFlowWords.end(), name) != kFlowWords.end())
-      report(here, "a task's name has 1 to 64 bytes and is not continue, exit or end");
+    check_task_name(name, here);
     if (!names.insert(name).second)
       report(here, "a second task named '" + name.substr(0, 80) + "' in this block");
     block.tasks.push_back(parse_task(name, task, here));
   }
   resolve_jumps(block);
   return block;
+}
+
+void Parser::check_task_name(const std::string& name, const std::string& pointer) {
+  if (name.size() > kMaxNameBytes ||
+      std::find(kFlowWords.begin(), kFlowWords.end(), name) != kFlowWords.end())
+    report(pointer, "a task's name has 1 to 64 bytes and is not continue, exit or end");
 }
 
 Task Parser::parse_task(const std::string& name, const Value& value, const std::string& pointer) {
@@ -100,9 +104,10 @@ void Parser::parse_task_flow(ObjectReader& reader, Task& task) {
 }
 
 void Parser::parse_act(ObjectReader& reader, Task& task) {
-  static constexpr std::array<ActWord, 10> kActs{{{"for", &Parser::parse_for},
+  static constexpr std::array<ActWord, 11> kActs{{{"for", &Parser::parse_for},
                                                   {"call", &Parser::parse_call},
                                                   {"fork", &Parser::parse_fork},
+                                                  {"graph", &Parser::parse_graph},
                                                   {"switch", &Parser::parse_switch},
                                                   {"try", &Parser::parse_try},
                                                   {"set", &Parser::parse_set},
@@ -123,11 +128,12 @@ void Parser::parse_act(ObjectReader& reader, Task& task) {
     found = &act;
     named = true;
   }
-  for (std::string_view word : {"emit", "listen", "graph"}) {
+  for (std::string_view word : {"emit", "listen"}) {
     named = named || reader.has(word);
     reader.unsupported(word);
   }
-  if (!named) reader.report("names no act: one of call, do, fork, for, switch, try, set, raise, wait, run");
+  if (!named)
+    reader.report("names no act: one of call, do, fork, graph, for, switch, try, set, raise, wait, run");
   if (found) (this->*found->parse)(reader, task);
 }
 

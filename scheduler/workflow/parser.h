@@ -39,6 +39,7 @@ class Parser {
 
   // parse_tasks.cpp
   Block parse_block(const Value& value, const std::string& pointer);
+  void check_task_name(const std::string& name, const std::string& pointer);
   Task parse_task(const std::string& name, const Value& value, const std::string& pointer);
   void parse_task_data(ObjectReader& reader, Task& task);
   void parse_task_flow(ObjectReader& reader, Task& task);
@@ -61,6 +62,9 @@ class Parser {
   // parse_blocks.cpp
   void parse_do(ObjectReader& reader, Task& task);
   void parse_fork(ObjectReader& reader, Task& task);
+  void parse_graph(ObjectReader& reader, Task& task);
+  void parse_node(const std::string& name, const Value& value, const std::string& pointer, ForkTask& act);
+  void connect_nodes(const Value& nodes, const std::string& pointer, ForkTask& act);
   void parse_for(ObjectReader& reader, Task& task);
   void parse_try(ObjectReader& reader, Task& task);
   void parse_catch(const Value& value, const std::string& pointer, TryTask& act);

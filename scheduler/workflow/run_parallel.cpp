@@ -1,5 +1,6 @@
 // Acts whose branches run side by side: fork, and for with maxConcurrency. Results and exports are taken in
 // declared order, whatever the order of arrival; a task returns only when all its branches have ended.
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -228,9 +229,76 @@ Outcome<ActResult> collected(Join& join, Active& active) {
   return result;
 }
 
+// ---- graph -----------------------------------------------------------------------------------------------
+
+bool succeeded(const Join& join, std::uint32_t node) {
+  const auto& slot = join.slots[node];
+  return slot && slot->result && *slot->result;
+}
+
+// A node's input: the outputs of what it needs, by name; what needs nothing sees the graph's input.
+Value node_input(const Join& join, const ForkTask& act, std::size_t index) {
+  if (act.nodes[index].needs.empty()) return join.active->input;
+  Value::Object members;
+  for (const std::uint32_t need : act.nodes[index].needs)
+    members.emplace_back(act.names[need], (*join.slots[need]->result)->output);
+  return Value::object(std::move(members));
+}
+
+// Begins a node. It sees the exports of everything before it, in declared order, and adds its own.
+void begin_node(const JoinPtr& join, const ForkTask& act, std::size_t index) {
+  join->slots[index] = std::make_unique<Slot>();
+  Slot& slot = *join->slots[index];
+  slot.path = branch_path(*join->active, act.branches[index]);
+  StateScope seen = join->active->frame.state->branch();
+  seen.collects = false;
+  for (const std::uint32_t before : act.nodes[index].behind) {
+    Status applied = seen.apply(join->slots[before]->state.change);
+    if (applied) continue;
+    slot.result = tl::unexpected(join->active->problem("validation", applied.error().what));
+    return fail_join(*join);
+  }
+  slot.state = seen.branch();
+  spawn(join, act.branches[index], join->active->frame, node_input(*join, act, index), index);
+}
+
+boost::asio::awaitable<void> run_nodes(JoinPtr join, const ForkTask* act, std::size_t width,
+                                       std::stop_token outer) {
+  std::stop_callback on_stop(outer, [join] {
+    join->stop.request_stop();
+    join->signal->wake_from_anywhere();
+  });
+  while (true) {
+    for (std::size_t i = 0; i < act->nodes.size(); ++i) {
+      if (join->slots[i] || join->running >= width || join->stop.stop_requested()) continue;
+      const auto& behind = act->nodes[i].behind;
+      if (std::all_of(behind.begin(), behind.end(), [&join](std::uint32_t n) { return succeeded(*join, n); }))
+        begin_node(join, *act, i);
+    }
+    if (join->running == 0) break;  // all have ended, or one has failed: the document has no cycles
+    co_await join->signal->wait(kNoDeadline);
+  }
+}
+
+Running<ActResult> act_graph(RunState& run, Active& active, const ForkTask& act) {
+  JoinPtr join = make_join(run, active, act.nodes.size());
+  const std::stop_token outer = active.frame.stop;
+  const std::size_t width = width_of(run, act.max_concurrency);
+  co_await run_nodes(join, &act, width, outer);
+  add_usages(*join, active);
+  Outcome<ActResult> result = collected(*join, active);
+  if (!result) co_return result;
+  Value::Object outputs;
+  for (std::size_t i = 0; i < act.names.size(); ++i)
+    outputs.emplace_back(act.names[i], result->output.as_array()[i]);
+  result->output = Value::object(std::move(outputs));
+  co_return result;
+}
+
 }  // namespace
 
 Running<ActResult> act_fork(RunState& run, Active& active, const ForkTask& act) {
+  if (!act.nodes.empty()) co_return co_await act_graph(run, active, act);
   const std::size_t count = act.branches.size();
   JoinPtr join = make_join(run, active, count);
   join->first_wins = act.compete;

@@ -103,6 +103,38 @@ TEST(RunnerTest, WhileGoesOnFromThePreviousOutputAndItsLimitIsEnforced) {
   EXPECT_EQ(over.instance, "/do/0/f");
 }
 
+// A diamond: `join` needs both sides, which need `top`. Declared against the order in which they run.
+const char* const kDiamond = R"([{"g":{"graph":{"nodes":{
+    "join":{"needs":["right","left"],"call":"echo","with":{"key":"join","sum":"${ .left.n + .right.n }","seen":"${ $context.seen }","in":"${ keys }"}},
+    "left":{"needs":["top"],"call":"echo","with":{"key":"left","n":"${ .top.n * 2 }","sleepMs":20},"export":{"as":{"seen":["left"]}}},
+    "right":{"needs":["top"],"call":"echo","with":{"key":"right","n":"${ .top.n * 3 }"},"export":{"as":{"seen":["right"]}}},
+    "top":{"set":{"n":"${ .start }"},"export":{"as":{"seen":["top"]}}},
+    "lone":{"set":{"context":"${ $context.seen }"}}}}}},
+    {"end":{"set":{"join":"${ .join.sum }","seen":"${ .join.seen }","lone":"${ .lone.context }","order":"${ keys }","all":"${ $context.seen }"}}}])";
+
+TEST(RunnerTest, AGraphRunsWhatIsReadyAndJoinsByName) {
+  const std::string tasks = kDiamond;
+  Bench bench;
+  const RunReport report =
+      bench.run(document(tasks, R"(,"state":{"seen":{"reducer":"append"}})"), R"({"start":7})");
+  ASSERT_EQ(report.status, "completed") << report.problem->detail;
+  // Each node sees the exports of what is before it, in declared order; afterwards all stand in declared
+  // order.
+  EXPECT_EQ(write_json(report.output),
+            R"({"join":35,"seen":["left","right","top"],"lone":null,)"
+            R"("order":["join","left","lone","right","top"],"all":["left","right","top"]})");
+}
+
+TEST(RunnerTest, AGraphStopsAtItsFirstFailure) {
+  const std::string tasks =
+      R"([{"g":{"graph":{"nodes":{"bad":{"call":"fail"},"after":{"needs":["bad"],"call":"echo","with":{"key":"after"}}}}}}])";
+  Bench bench;
+  const RunReport report = bench.run(document(tasks));
+  EXPECT_EQ(report.status, "failed");
+  EXPECT_EQ(report.problem->instance, "/do/0/g/graph/nodes/bad");
+  EXPECT_EQ(bench.fakes.calls["after"], 0);
+}
+
 TEST(RunnerTest, ForToleratesAsManyFailuresAsItSays) {
   const std::string tasks = R"([{"f":{"for":{"in":"${ [1,2,3] }","toleratedFailureCount":COUNT},"do":[
       {"s":{"if":"${ $item == 2 }","call":"fail"}},{"t":{"set":{"v":"${ $item }"}}}],"output":{"as":"${ map(.v) }"}}}])";

@@ -35,6 +35,20 @@ TEST(WorkflowTest, AllFindingsAreReportedAtOnceWithPointers) {
                       "/document/name invalid", "/document/version invalid", "/extra invalid"}));
 }
 
+TEST(WorkflowTest, NodesOfAGraphNeedNodesThatAreThereAndNoCycle) {
+  EXPECT_EQ(found(document(R"([{"g":{"graph":{"nodes":{
+      "a":{"needs":["b"],"set":{}},"b":{"needs":["c"],"set":{}},"c":{"needs":["a"],"set":{}},"free":{"set":{}},
+      "d":{"needs":["nobody","free","free",7],"set":{}},"e":{"needs":"a","set":{}},"f":{"needs":[],"set":{},"then":"a"},"end":{"sett":1}}}}},
+      {"none":{"graph":{"nodes":{}}}},{"outside":{"needs":["g"],"set":{}}}])")),
+            (Expected{"/do/0/g/graph/nodes/a/needs invalid", "/do/0/g/graph/nodes/b/needs invalid",
+                      "/do/0/g/graph/nodes/c/needs invalid", "/do/0/g/graph/nodes/d/needs/0 invalid",
+                      "/do/0/g/graph/nodes/d/needs/2 invalid", "/do/0/g/graph/nodes/d/needs/3 invalid",
+                      "/do/0/g/graph/nodes/e/needs invalid", "/do/0/g/graph/nodes/end invalid",
+                      "/do/0/g/graph/nodes/end invalid", "/do/0/g/graph/nodes/end/sett invalid",
+                      "/do/0/g/graph/nodes/f/then invalid", "/do/1/none/graph/nodes invalid",
+                      "/do/2/outside/needs invalid"}));
+}
+
 TEST(WorkflowTest, WordsThatAreNotExecutedAreUnsupported) {
   EXPECT_EQ(
       found(document(
