@@ -184,9 +184,8 @@ struct TakeFrame {  // true: a frame came, or the socket will bring none any mor
 bool take_frame(void* socket, Frame& frame, Attention& attention) {
   TakeFrame take{socket, frame};
   if (take() || attention.look(take)) return take.taken >= 0;
-  const Attention::Clock::time_point begin = Attention::Clock::now();
   while ((take.taken = zmq_msg_recv(frame.raw(), socket, 0)) < 0 && zmq_errno() == EINTR) continue;
-  attention.slept(Attention::Clock::now() - begin);
+  attention.woke();
   return take.taken >= 0;
 }
 

@@ -11,40 +11,53 @@
 namespace consort {
 namespace {
 
-// Looks made in `waits` waits in which nothing comes.
-int looks_in_vain(Attention& attention, int waits) {
-  int looks = 0;
+using std::chrono::microseconds;
+
+// `waits` waits in which the message comes `after` so long, a little later when the thread had to be woken.
+// Gives how many had a look.
+int looks(Attention& attention, int waits, microseconds after, microseconds waking) {
+  int count = 0;
   for (int i = 0; i < waits; ++i) {
+    const auto begin = Attention::Clock::now();
     bool looked = false;
-    EXPECT_FALSE(attention.look([&] { return looked = true, false; }));
-    looks += looked ? 1 : 0;
+    const auto come = [&] {
+      looked = true;
+      return Attention::Clock::now() - begin >= after;
+    };
+    if (!attention.look(come)) {
+      while (Attention::Clock::now() - begin < after + waking) continue;
+      attention.woke();
+    }
+    count += looked ? 1 : 0;
   }
-  return looks;
+  return count;
 }
 
-TEST(Attention, LooksLessAndLessWhereNothingComes) {
+TEST(Attention, LooksWhereWakingTakesLonger) {
   Attention attention(2);
-  EXPECT_LE(looks_in_vain(attention, 5000), 16);  // 1, 2, 4 ... 1024 waits between them, then every 1024th
-  attention.slept(std::chrono::microseconds(60));
-  EXPECT_EQ(looks_in_vain(attention, 1), 1);  // what came so soon would have been caught
-  attention.slept(std::chrono::milliseconds(10));
-  EXPECT_EQ(looks_in_vain(attention, 1), 0);
+  EXPECT_GT(looks(attention, 2000, microseconds(10), microseconds(60)), 1200);
 }
 
-TEST(Attention, GoesOnLookingWhereItPays) {
+TEST(Attention, LooksSeldomWhereNothingComesSoon) {
   Attention attention(2);
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(attention.look([] { return true; }));
+  EXPECT_LT(looks(attention, 1000, microseconds(500), microseconds(0)), 120);
 }
 
-TEST(Attention, NeverLooksOnOneCoreNorWhereTheCoreIsTaken) {
+TEST(Attention, LooksSeldomWhereThatDelaysTheMessage) {
+  Attention attention(2);
+  int count = 0;
+  for (int i = 0; i < 2000; ++i) {
+    bool looked = false;
+    EXPECT_FALSE(attention.look([&] { return looked = true, false; }));  // its sender has no core meanwhile
+    attention.woke();
+    count += looked ? 1 : 0;
+  }
+  EXPECT_LT(count, 160);
+}
+
+TEST(Attention, NeverLooksOnOneCore) {
   Attention alone(1);
-  EXPECT_EQ(looks_in_vain(alone, 100), 0);
-  Attention taken(2);
-  EXPECT_FALSE(taken.look([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    return false;
-  }));
-  EXPECT_EQ(looks_in_vain(taken, 1000), 0);
+  EXPECT_EQ(looks(alone, 500, microseconds(1), microseconds(10)), 0);
 }
 
 TEST(RunAttentively, RunsEverythingAndEnds) {

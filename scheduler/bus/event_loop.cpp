@@ -18,9 +18,8 @@ void run_attentively(boost::asio::io_context& io) {
   Attention attention;
   while (!io.stopped()) {
     if (io.poll() > 0 || attention.look(SomethingRan{io})) continue;
-    const Attention::Clock::time_point begin = Attention::Clock::now();
     io.run_one();
-    attention.slept(Attention::Clock::now() - begin);
+    attention.woke();
   }
 }
 

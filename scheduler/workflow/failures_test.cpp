@@ -120,6 +120,16 @@ TEST_F(FailuresTest, InsideEachOther) {
   EXPECT_EQ(made_["worse"], 2);
 }
 
+TEST_F(FailuresTest, AGraphGoesOnWhereItWas) {
+  const std::string output = resumed(R"({"g":{"graph":{"nodes":{
+    "c":{"needs":["a","b"],"call":"echo","with":{"key":"c","sum":"${ $context.n }"},"export":{"as":{"n":100}}},
+    "a":{"call":"echo","with":{"key":"a"},"export":{"as":{"n":1}}},
+    "b":{"needs":["a"],"try":[{"bad":{"call":"fail","with":{"key":"bad"}}}],
+         "catch":{"do":[{"mend":{"call":"echo","with":{"key":"b"},"export":{"as":{"n":10}}}}]}}}}}})");
+  EXPECT_NE(output.find(R"("sum":11)"), std::string::npos) << output;
+  EXPECT_NE(output.find(R"("state":{"n":111})"), std::string::npos) << output;
+}
+
 TEST_F(FailuresTest, OnlyTheFailureThatEndedTheRunIsTriedAgain) {
   const std::string text = document(R"([{"f":{"for":{"in":"${ [1,2] }","toleratedFailureCount":1},"do":[
       {"bad":{"call":"fail","with":{"key":"${ \"bad\" + ($item | tostring) }","times":1}}}]}}])");

@@ -110,7 +110,7 @@ const char* const kDiamond = R"([{"g":{"graph":{"nodes":{
     "right":{"needs":["top"],"call":"echo","with":{"key":"right","n":"${ .top.n * 3 }"},"export":{"as":{"seen":["right"]}}},
     "top":{"set":{"n":"${ .start }"},"export":{"as":{"seen":["top"]}}},
     "lone":{"set":{"context":"${ $context.seen }"}}}}}},
-    {"end":{"set":{"join":"${ .join.sum }","seen":"${ .join.seen }","lone":"${ .lone.context }","order":"${ keys }","all":"${ $context.seen }"}}}])";
+    {"last":{"set":{"join":"${ .join.sum }","seen":"${ .join.seen }","lone":"${ .lone.context }","order":"${ keys }","all":"${ $context.seen }"}}}])";
 
 TEST(RunnerTest, AGraphRunsWhatIsReadyAndJoinsByName) {
   const std::string tasks = kDiamond;
