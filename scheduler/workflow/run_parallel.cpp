@@ -231,9 +231,12 @@ Outcome<ActResult> collected(Join& join, Active& active) {
 
 // ---- graph -----------------------------------------------------------------------------------------------
 
-bool succeeded(const Join& join, std::uint32_t node) {
-  const auto& slot = join.slots[node];
-  return slot && slot->result && *slot->result;
+bool ready(const Join& join, const ForkTask& act, std::size_t node) {
+  for (const std::uint32_t before : act.nodes[node].behind) {
+    const auto& slot = join.slots[before];
+    if (!slot || !slot->result || !*slot->result) return false;
+  }
+  return true;
 }
 
 // A node's input: the outputs of what it needs, by name; what needs nothing sees the graph's input.
@@ -269,12 +272,14 @@ boost::asio::awaitable<void> run_nodes(JoinPtr join, const ForkTask* act, std::s
     join->signal->wake_from_anywhere();
   });
   while (true) {
+    bool begun = false;  // a node may be done as soon as it was begun
     for (std::size_t i = 0; i < act->nodes.size(); ++i) {
-      if (join->slots[i] || join->running >= width || join->stop.stop_requested()) continue;
-      const auto& behind = act->nodes[i].behind;
-      if (std::all_of(behind.begin(), behind.end(), [&join](std::uint32_t n) { return succeeded(*join, n); }))
-        begin_node(join, *act, i);
+      if (join->slots[i] || join->running >= width || join->stop.stop_requested() || !ready(*join, *act, i))
+        continue;
+      begin_node(join, *act, i);
+      begun = true;
     }
+    if (begun) continue;
     if (join->running == 0) break;  // all have ended, or one has failed: the document has no cycles
     co_await join->signal->wait(kNoDeadline);
   }
