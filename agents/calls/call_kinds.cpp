@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "agents/calls/agent.h"
+#include "agents/calls/text_blobs.h"
 
 namespace consort {
 
@@ -12,16 +13,17 @@ namespace consort {
 
 namespace {
 
-void add(CallKinds& kinds, std::shared_ptr<TaskHandler> handler) {
+void add(CallKinds& kinds, std::shared_ptr<TaskHandler> handler, BlobStore* blobs) {
   // A name that stands twice is a mistake in the build's list, found when any command starts.
-  if (auto added = kinds.add(std::move(handler)); !added) throw std::logic_error(added.error().line());
+  if (auto added = kinds.add(taking_text_blobs(std::move(handler), blobs)); !added)
+    throw std::logic_error(added.error().line());
 }
 
 }  // namespace
 
 std::shared_ptr<const CallKinds> make_call_kinds(CallServices services) {
   auto kinds = std::make_shared<CallKinds>();
-#define CONSORT_ENTRY(name) add(*kinds, make_##name##_call(services));
+#define CONSORT_ENTRY(name) add(*kinds, make_##name##_call(services), services.blobs);
 #include "agents/calls/registry.inc"
 #undef CONSORT_ENTRY
   kinds->set_agent_schema(agent_schema());

@@ -9,6 +9,7 @@
 
 namespace consort {
 
+class BlobStore;
 class Store;
 class Retrieval;
 
@@ -19,6 +20,7 @@ struct CallServices {
   Channel* channel = nullptr;
   Store* store = nullptr;
   Retrieval* retrieval = nullptr;
+  BlobStore* blobs = nullptr;  // null: handles of blobs cannot be read
 };
 
 // Every kind, ready to run.

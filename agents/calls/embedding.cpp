@@ -9,18 +9,8 @@ namespace {
 
 constexpr std::size_t kTextsAtATime = 128;
 
-void add_usage(Usage& sum, const Usage& more) {
-  sum.prompt_tokens += more.prompt_tokens;
-  sum.cached_tokens += more.cached_tokens;
-  sum.completion_tokens += more.completion_tokens;
-  sum.queue_ms += more.queue_ms;
-  sum.prefill_ms += more.prefill_ms;
-  sum.decode_ms += more.decode_ms;
-  sum.flop += more.flop;
-  sum.bytes += more.bytes;
-}
-
 Status take_rows(const EmbedResult& result, std::size_t wanted, EmbeddedTexts& out) {
+  if (!result.errors.empty()) return tl::unexpected<Error>(result.errors.front().error);
   const TensorView& view = result.embeddings.view;
   if (view.rows() != static_cast<std::int64_t>(wanted) || view.cols() < 1) {
     return fail(ErrorKind::kRuntime, "the model returned another number of embeddings than there are texts");
@@ -33,7 +23,7 @@ Status take_rows(const EmbedResult& result, std::size_t wanted, EmbeddedTexts& o
   }
   out.space.dimension = width;
   if (!result.model_digest.empty()) out.space.fingerprint = result.model_digest;
-  add_usage(out.usage, result.usage);
+  out.usage += result.usage;
   return {};
 }
 
@@ -55,8 +45,9 @@ Async<EmbeddedTexts> embed_texts(ModelDirectory& models, std::string model, std:
     const std::size_t count = std::min(kTextsAtATime, texts.size() - at);
     EmbedRequest request;
     request.input_type = input_type;
-    const auto first = texts.begin() + static_cast<std::ptrdiff_t>(at);
-    request.texts.assign(first, first + static_cast<std::ptrdiff_t>(count));
+    request.level = EmbeddingLevel::kItem;
+    const auto first = std::make_move_iterator(texts.begin() + static_cast<std::ptrdiff_t>(at));
+    request.inputs = text_inputs({first, first + static_cast<std::ptrdiff_t>(count)});
     auto result = co_await handle->embed(std::move(request), context);
     if (!result) co_return forward_error(result);
     if (auto taken = take_rows(*result, count, out); !taken) co_return forward_error(taken);

@@ -13,6 +13,7 @@
 #include "memory/retrieval/retrieval.h"
 #include "memory/store/store.h"
 #include "protocols/zmq/zmq_channel.h"
+#include "scheduler/blob/blob_store.h"
 #include "scheduler/bus/event_loop.h"
 #include "scheduler/host/model_directory.h"
 #include "scheduler/lane/lane.h"
@@ -23,7 +24,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kNodePatience{60000};  // a node may still be loading its program
 
-std::size_t anonymous_now() { return process_memory().anonymous; }
+std::size_t anonymous_now() {
+  return process_memory().anonymous;
+}
 
 }  // namespace
 
@@ -37,6 +40,7 @@ struct Engine::Impl {
   std::unique_ptr<DevicePool> pool;
   std::unique_ptr<Lane> lane;
   std::unique_ptr<Store> store;
+  std::unique_ptr<BlobStore> blobs;
   std::unique_ptr<Retrieval> retrieval;
   std::unique_ptr<Journal> journal;
   std::unique_ptr<LocalModelDirectory> local;
@@ -52,6 +56,7 @@ struct Engine::Impl {
   ~Impl();
   Status start_memory();
   Status start_store();
+  Status start_blobs();
   Status start_models();
 };
 
@@ -75,14 +80,20 @@ Status Engine::Impl::start_memory() {
   return {};
 }
 
+Status Engine::Impl::start_blobs() {
+  CONSORT_TRY(opened, BlobStore::open(store.get()));
+  blobs = std::move(opened);
+  return {};
+}
+
 Status Engine::Impl::start_store() {
   if (!setup.store) return {};
   const std::string directory = context.options.data_dir + "/store";
   std::error_code ec;
   std::filesystem::create_directories(context.options.data_dir, ec);
   if (ec)
-    return fail(ErrorKind::kIo, "the data directory cannot be made: " + ec.message(), context.options.data_dir,
-                "choose another with --data-dir");
+    return fail(ErrorKind::kIo, "the data directory cannot be made: " + ec.message(),
+                context.options.data_dir, "choose another with --data-dir");
   CONSORT_TRY(opened, Store::open(directory));
   store = std::move(opened);
   CONSORT_TRY(memory, Retrieval::open(*store));
@@ -106,7 +117,7 @@ Status Engine::Impl::start_models() {
   }
   HostOptions host;
   host.engine.max_queue = o.queue_requests;
-  host.encoder.max_queue = o.queue_requests;
+  host.network.max_queue = o.queue_requests;
   host.engine.kv_max_bytes = o.kv_budget;
   auto resolve = [this](const std::string& id) -> Result<ModelPlace> {
     CONSORT_TRY(path, catalogue.resolve(id));
@@ -117,7 +128,8 @@ Status Engine::Impl::start_models() {
     }
     return place;
   };
-  CONSORT_TRY(directory, LocalModelDirectory::create(*channel, *lane, make_model_loader(std::move(resolve)), host));
+  CONSORT_TRY(directory,
+              LocalModelDirectory::create(*channel, *lane, make_model_loader(std::move(resolve)), host));
   local = std::move(directory);
   if (!setup.join.empty()) CONSORT_CHECK_OK(channel->join(setup.join));
   return {};
@@ -132,10 +144,12 @@ Result<std::unique_ptr<Engine>> Engine::start(const CliContext& context, EngineS
   if (setup.listen.empty()) setup.listen = context.options.bus;
   auto impl = std::make_unique<Impl>(context, std::move(setup), std::move(catalogue));
   CONSORT_CHECK_OK(impl->start_store());
+  CONSORT_CHECK_OK(impl->start_blobs());
   CONSORT_CHECK_OK(impl->start_memory());
   CONSORT_CHECK_OK(impl->start_models());
   ModelDirectory* models = impl->local ? static_cast<ModelDirectory*>(impl->local.get()) : impl->remote.get();
-  impl->kinds = make_call_kinds({models, impl->channel.get(), impl->store.get(), impl->retrieval.get()});
+  impl->kinds = make_call_kinds(
+      {models, impl->channel.get(), impl->store.get(), impl->retrieval.get(), impl->blobs.get()});
   impl->work.emplace(impl->io.get_executor());
   impl->thread = std::thread([io = &impl->io] { run_attentively(*io); });
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
@@ -144,19 +158,45 @@ Result<std::unique_ptr<Engine>> Engine::start(const CliContext& context, EngineS
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
-const Catalogue& Engine::catalogue() const { return impl_->catalogue; }
-DevicePool& Engine::pool() { return *impl_->pool; }
-Channel& Engine::channel() { return *impl_->channel; }
-Lane& Engine::lane() { return *impl_->lane; }
+const Catalogue& Engine::catalogue() const {
+  return impl_->catalogue;
+}
+DevicePool& Engine::pool() {
+  return *impl_->pool;
+}
+Channel& Engine::channel() {
+  return *impl_->channel;
+}
+Lane& Engine::lane() {
+  return *impl_->lane;
+}
 ModelDirectory& Engine::models() {
   if (impl_->local) return *impl_->local;
   return *impl_->remote;
 }
-Store& Engine::store() { return *impl_->store; }
-Retrieval& Engine::retrieval() { return *impl_->retrieval; }
-Journal& Engine::journal() { return *impl_->journal; }
-std::shared_ptr<const CallKinds> Engine::call_kinds() { return impl_->kinds; }
-boost::asio::io_context& Engine::io() { return impl_->io; }
+Store& Engine::store() {
+  return *impl_->store;
+}
+Retrieval& Engine::retrieval() {
+  return *impl_->retrieval;
+}
+Journal& Engine::journal() {
+  return *impl_->journal;
+}
+std::shared_ptr<const CallKinds> Engine::call_kinds() {
+  return impl_->kinds;
+}
+boost::asio::io_context& Engine::io() {
+  return impl_->io;
+}
+
+BlobStore& Engine::blobs() {
+  return *impl_->blobs;
+}
+
+Result<ModelHandle> Engine::acquire(std::string id) {
+  return wait(models().acquire(std::move(id), request()));
+}
 
 RequestContext Engine::request() const {
   RequestContext r;
@@ -184,32 +224,32 @@ Value Engine::stats() {
     sum += bytes;
   };
   for (const OwnerStats& o : pool.owners) add(o.owner.purpose, o.owner.name, o.committed_bytes);
+  add("blobs", "workflows", impl_->blobs->stats().bytes);
   if (impl_->store) add("store", impl_->store->directory(), impl_->store->stats().memory_bytes);
   const LaneStats lane = impl_->lane->stats();
   const ChannelStats bus = impl_->channel->stats();
-  return Value::object(
-      {{"memory", Value::object({{"owners", Value::array(std::move(owners))},
-                                 {"owners_sum", sum},
-                                 {"pool_committed", pool.committed_bytes},
-                                 {"pool_free", pool.free_granules * kGranuleBytes},
-                                 {"pool_limit", pool.limit_bytes},
-                                 {"pool_peak", pool.peak_bytes},
-                                 {"resident_pool", process.shared},
-                                 {"resident_heap", process.anonymous},
-                                 {"heap_before_engine", impl_->heap_at_start},
-                                 {"resident_files", process.files}})},
-       {"lane", Value::object({{"tasks", lane.tasks},
-                               {"steps", lane.steps},
-                               {"busy_ms", lane.busy_ms},
-                               {"longest_step_ms", lane.longest_step_ms},
-                               {"scratch_high_water", lane.scratch_high_water}})},
-       {"bus", Value::object({{"channel", impl_->channel->describe()},
-                              {"sent", bus.sent},
-                              {"delivered", bus.delivered},
-                              {"dropped_late", bus.dropped_late},
-                              {"nacked", bus.nacked},
-                              {"malformed", bus.malformed}})},
-       {"models", impl_->local ? impl_->local->stats() : Value::object()}});
+  return Value::object({{"memory", Value::object({{"owners", Value::array(std::move(owners))},
+                                                  {"owners_sum", sum},
+                                                  {"pool_committed", pool.committed_bytes},
+                                                  {"pool_free", pool.free_granules * kGranuleBytes},
+                                                  {"pool_limit", pool.limit_bytes},
+                                                  {"pool_peak", pool.peak_bytes},
+                                                  {"resident_pool", process.shared},
+                                                  {"resident_heap", process.anonymous},
+                                                  {"heap_before_engine", impl_->heap_at_start},
+                                                  {"resident_files", process.files}})},
+                        {"lane", Value::object({{"tasks", lane.tasks},
+                                                {"steps", lane.steps},
+                                                {"busy_ms", lane.busy_ms},
+                                                {"longest_step_ms", lane.longest_step_ms},
+                                                {"scratch_high_water", lane.scratch_high_water}})},
+                        {"bus", Value::object({{"channel", impl_->channel->describe()},
+                                               {"sent", bus.sent},
+                                               {"delivered", bus.delivered},
+                                               {"dropped_late", bus.dropped_late},
+                                               {"nacked", bus.nacked},
+                                               {"malformed", bus.malformed}})},
+                        {"models", impl_->local ? impl_->local->stats() : Value::object()}});
 }
 
 }  // namespace consort

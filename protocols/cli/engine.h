@@ -1,6 +1,6 @@
 // Engine: the composition of one process. Owns the memory pool, the compute threads, the lane, the bus, the
-// model hosts, the store and the retrieval memory, in the order of their dependence; everything that a command
-// or a workflow uses comes from here. Made by a command; stops what it started when destroyed.
+// model hosts, the store and the retrieval memory, in the order of their dependence; everything that a
+// command or a workflow uses comes from here. Made by a command; stops what it started when destroyed.
 #pragma once
 
 #include <future>
@@ -17,6 +17,7 @@
 
 namespace consort {
 
+class BlobStore;
 class Store;
 class Retrieval;
 class DevicePool;
@@ -25,9 +26,9 @@ class CallKinds;
 class Lane;
 
 struct EngineSetup {
-  bool store = false;   // open the data directory (one process at a time)
-  std::string listen;   // bus address (ipc://PATH) on which a node hosts this process's models; default --bus
-  std::string join;     // bus of another process to host models for (consort node)
+  bool store = false;  // open the data directory (one process at a time)
+  std::string listen;  // bus address (ipc://PATH) on which a node hosts this process's models; default --bus
+  std::string join;    // bus of another process to host models for (consort node)
 };
 
 class Engine {
@@ -40,9 +41,10 @@ class Engine {
   Channel& channel();
   Lane& lane();
   ModelDirectory& models();
-  Store& store();            // REQUIRES: setup.store
-  Retrieval& retrieval();    // REQUIRES: setup.store
-  Journal& journal();        // REQUIRES: setup.store
+  BlobStore& blobs();
+  Store& store();                                 // REQUIRES: setup.store
+  Retrieval& retrieval();                         // REQUIRES: setup.store
+  Journal& journal();                             // REQUIRES: setup.store
   std::shared_ptr<const CallKinds> call_kinds();  // those that need a store only with setup.store
   boost::asio::io_context& io();
 
@@ -61,6 +63,8 @@ class Engine {
     return future.get();
   }
 
+  // Loads a model if needed; the handle holds it. Errors: those of ModelDirectory::acquire.
+  Result<ModelHandle> acquire(std::string id);
   // A context for a request of this command: its stop token, no deadline.
   RequestContext request() const;
   // The seed of this command: --seed, or a random one, printed once as a note.

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/decode/encoder_engine.h"
 #include "scheduler/decode/engine_rig.h"
 #include "scheduler/lane/lane.h"
 
@@ -212,50 +211,6 @@ TEST(EnginePressure, OnALaneManyThreadsAreServed) {
   for (auto& c : callers) c.join();
   lane->detach(engine);
   EXPECT_EQ(engine->stats().accepted, 20u);
-}
-
-TEST(EncoderEngine, BatchesTextsAndKeepsTheirOrder) {
-  auto pool = *DevicePool::create_cpu(8 * kGranuleBytes);
-  ThreadPool threads(1);
-  ScratchArena scratch(*pool, {"activations", "rig"}, 1u << 26);
-  Exec exec{threads, scratch};
-  auto owned = std::make_unique<MockEncoder>();
-  MockEncoder* encoder = owned.get();
-  auto engine = *EncoderEngine::create(std::move(owned), {.max_queue = 2, .tokens_per_step = 20});
-  std::vector<std::optional<Result<EmbedResult>>> results(2);
-  for (std::size_t j = 0; j < 2; ++j) {
-    EmbedJob job;
-    for (int i = 0; i < 9; ++i) job.texts.push_back(long_prompt(1 + i, static_cast<int>(j) * 20 + i));
-    job.done = [&results, j](Result<EmbedResult> r) { results[j] = std::move(r); };
-    ASSERT_TRUE(engine->submit(job));
-    if (j == 1) {
-      EXPECT_EQ(engine->submit(job).error().kind, ErrorKind::kUnavailable);
-    }
-  }
-  EXPECT_EQ(engine->submit({.texts = {}}).error().kind, ErrorKind::kInvalid);
-  EXPECT_EQ(engine->submit({.texts = {{}}}).error().kind, ErrorKind::kInvalid);
-  EXPECT_EQ(engine->submit({.texts = {long_prompt(17, 1)}}).error().kind, ErrorKind::kInvalid);
-  while (engine->need().work) engine->step(exec);
-  EXPECT_TRUE(engine->idle());
-  for (std::size_t j = 0; j < 2; ++j) {
-    ASSERT_TRUE(results[j] && *results[j]);
-    const EmbedResult& r = **results[j];
-    EXPECT_EQ(r.usage.prompt_tokens, 45);
-    for (int i = 0; i < 9; ++i)
-      for (std::uint64_t k = 0; k < 4; ++k)
-        EXPECT_EQ(r.embeddings.view.as<float>()[static_cast<std::size_t>(i) * 4 + k],
-                  MockEncoder::value(long_prompt(1 + i, static_cast<int>(j) * 20 + i), k));
-  }
-  EXPECT_LE(engine->stats().largest_prefill, 20u);
-  encoder->fail_steps = 1;
-  std::optional<Result<EmbedResult>> failed;
-  EmbedJob job;
-  job.texts = {long_prompt(3, 1)};
-  job.done = [&](Result<EmbedResult> r) { failed = std::move(r); };
-  ASSERT_TRUE(engine->submit(std::move(job)));
-  engine->step(exec);
-  ASSERT_TRUE(failed && !*failed);
-  EXPECT_EQ(failed->error().kind, ErrorKind::kRuntime);
 }
 
 }  // namespace

@@ -58,10 +58,25 @@ struct LogitsJob {
   std::function<void(Result<LogitsResult>)> done;
 };
 
-struct EmbedJob {
-  std::vector<std::vector<TokenId>> texts;  // with specials, each within the encoder's limit
-  std::vector<bool> truncated;
-  std::function<void(Result<EmbedResult>)> done;
+// What a pass over samples is to give.
+struct NetworkWants {
+  bool embeddings = false, logits = false;
+  EmbeddingLevel level = EmbeddingLevel::kItem;
+  bool operator==(const NetworkWants&) const = default;
+};
+
+struct NetworkAnswer {
+  std::vector<float> embeddings;  // [rows, dimension]: the samples' rows in their order
+  std::vector<float> logits;      // [samples, classes]
+  Usage usage;
+};
+
+struct NetworkJob {
+  std::vector<const Sample*> samples;  // of the engine's network; at least one
+  std::shared_ptr<const void> owner;   // keeps them alive
+  NetworkWants wants;
+  bool continues = false;  // part of a request that was accepted: a full queue does not refuse it
+  std::function<void(Result<NetworkAnswer>)> done;
 };
 
 }  // namespace consort

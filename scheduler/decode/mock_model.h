@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "models/model.h"
+#include "models/network/network.h"
 #include "models/tokenizer/tokenizer.h"
 
 namespace consort::mock {
@@ -128,31 +129,73 @@ class LetterTokenizer final : public Tokenizer {
   std::optional<TokenId> find(std::string_view) const override { return std::nullopt; }
 };
 
-// Embedding of a text: a few hashes of its tokens.
-class MockEncoder final : public Encoder {
+// Embeds texts (a few hashes of its tokens) and classifies files (by their length). A kPart embedding has one
+// row a token: that of the text up to it.
+class MockNetwork final : public Network {
  public:
-  MockEncoder() {
-    info_.id = "mock-encoder";
+  struct Prepared final : Sample {
+    std::vector<TokenId> ids;
+    std::size_t bytes = 0;
+  };
+  MockNetwork() {
+    info_.id = "mock-network";
+    info_.inputs = {InputKind::kText, InputKind::kFile};
     info_.dimension = 4;
+    info_.parts = true;
     info_.max_tokens = 16;
+    info_.classes = 3;
+    info_.labels = {"empty", "odd", "even"};
     info_.flop_per_token = 5;
+    info_.joint = JointSpace{2.0, 0.5, false};
   }
-  const EncoderInfo& info() const override { return info_; }
+  const NetworkInfo& info() const override { return info_; }
   static float value(std::span<const TokenId> text, std::uint64_t k) {
     std::uint64_t h = k + 1;
     for (const TokenId t : text) h = mix(h, static_cast<std::uint64_t>(t));
     return static_cast<float>(h >> 40);
   }
-  Status embed(Exec&, std::span<const std::span<const std::int32_t>> texts, TensorView out) override {
+  Result<std::unique_ptr<Sample>> prepare(const NetworkInput& input) const override {
+    ++prepared;
+    if (input.kind != InputKind::kText && input.kind != InputKind::kFile)
+      return fail(ErrorKind::kUnsupported, "neither a text nor a file", info_.id);
+    auto sample = std::make_unique<Prepared>();
+    const std::string_view bytes(reinterpret_cast<const char*>(input.bytes.data()), input.bytes.size());
+    if (bytes == "broken") return fail(ErrorKind::kInvalid, "a broken file", std::string(input.name));
+    sample->bytes = bytes.size();
+    sample->ids =
+        LetterTokenizer().encode(input.kind == InputKind::kText ? input.text : bytes, {.add_special = true});
+    sample->truncated = sample->ids.size() > 16;
+    sample->ids.resize(std::min<std::size_t>(sample->ids.size(), 16));
+    sample->tokens = static_cast<int>(sample->ids.size());
+    sample->flop = 5.0 * sample->tokens;
+    return sample;
+  }
+  Status forward(Exec&, std::span<const Sample* const> samples, NetworkOutput& output) override {
     if (fail_steps > 0 && --fail_steps == 0) return fail(ErrorKind::kRuntime, "a broken step");
-    for (std::size_t i = 0; i < texts.size(); ++i)
-      for (std::uint64_t k = 0; k < 4; ++k) out.as<float>()[i * 4 + k] = value(texts[i], k);
+    float* row = output.embeddings.as<float>();
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const auto& sample = static_cast<const Prepared&>(*samples[i]);
+      const std::size_t all = sample.ids.size(),
+                        first = output.level == EmbeddingLevel::kItem ? all : std::size_t{1};
+      for (std::size_t n = first; row != nullptr && n <= all; ++n)
+        for (std::uint64_t k = 0; k < 4; ++k) *row++ = value({sample.ids.data(), n}, k);
+      if (output.logits.data != nullptr)
+        for (std::size_t c = 0; c < 3; ++c)
+          output.logits.as<float>()[i * 3 + c] = c == 1 + (sample.bytes % 2 == 0 ? 1u : 0u) ? 2.0F : 0.0F;
+    }
+    ++steps;
     return {};
   }
-  std::atomic<int> fail_steps{0};
+  std::optional<Decision> decided(const Sample& sample) const override {
+    const auto& own = static_cast<const Prepared&>(sample);
+    if (own.bytes > 0) return std::nullopt;
+    return Decision{{{"empty", 1.0}}, {}, "no content"};
+  }
+  std::atomic<int> fail_steps{0}, steps{0};
+  mutable std::atomic<int> prepared{0};
 
  private:
-  EncoderInfo info_;
+  NetworkInfo info_;
 };
 
 }  // namespace consort::mock

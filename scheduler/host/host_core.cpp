@@ -15,6 +15,11 @@ constexpr std::chrono::milliseconds kAfterCancel{20'000};  // a step of a large 
 constexpr int kAnswerAttempts = 50;
 constexpr std::chrono::milliseconds kAnswerPause{20};
 
+HostOptions with_workers(HostOptions options, const Lane& lane) {
+  if (!options.workers) options.workers = std::make_shared<WorkerPool>(lane.threads());
+  return options;
+}
+
 }  // namespace
 
 HostCore::HostCore(std::string model_id, Channel& channel, Lane& lane, ModelLoader loader,
@@ -23,7 +28,7 @@ HostCore::HostCore(std::string model_id, Channel& channel, Lane& lane, ModelLoad
       channel_(channel),
       lane_(lane),
       loader_(std::move(loader)),
-      options_(options),
+      options_(with_workers(std::move(options), lane)),
       worker_(std::make_unique<SerialWorker>("host " + id, options.max_requests)) {}
 
 HostCore::~HostCore() = default;
@@ -96,26 +101,26 @@ void HostCore::do_load() {
 Status HostCore::load_model() try {
   CONSORT_TRY(loaded, loader_(id, lane_));
   std::shared_ptr<LanguageEngine> language;
-  std::shared_ptr<EncoderEngine> encoder;
-  if (!loaded.tokenizer) return fail(ErrorKind::kInvalid, "the model has no tokenizer", id);
+  std::shared_ptr<NetworkEngine> network;
   if (loaded.model) {
+    if (!loaded.tokenizer) return fail(ErrorKind::kInvalid, "the model has no tokenizer", id);
     CONSORT_TRY(made, LanguageEngine::create(std::move(loaded.model), loaded.tokenizer, lane_.pool(),
                                              options_.engine));
     language = std::move(made);
     language->set_waker([this] { lane_.wake(); });
     lane_.attach(language);
-  } else if (loaded.encoder) {
-    CONSORT_TRY(made, EncoderEngine::create(std::move(loaded.encoder), options_.encoder));
-    encoder = std::move(made);
-    encoder->set_waker([this] { lane_.wake(); });
-    lane_.attach(encoder);
+  } else if (loaded.network) {
+    CONSORT_TRY(made, NetworkEngine::create(std::move(loaded.network), options_.network));
+    network = std::move(made);
+    network->set_waker([this] { lane_.wake(); });
+    lane_.attach(network);
   } else {
-    return fail(ErrorKind::kInvalid, "the loader brought neither a language model nor an encoder", id);
+    return fail(ErrorKind::kInvalid, "the loader brought neither a language model nor a network", id);
   }
   model_ = std::move(loaded);
   std::lock_guard lock(mutex_);
   language_ = std::move(language);
-  encoder_ = std::move(encoder);
+  network_ = std::move(network);
   return {};
 } catch (const std::bad_alloc&) {
   return fail(ErrorKind::kMemory, "no memory is left to load the model", id,
@@ -166,24 +171,25 @@ Status HostCore::unload(std::chrono::milliseconds patience, bool even_if_held) {
 
 void HostCore::do_unload() {
   std::shared_ptr<LanguageEngine> language;
-  std::shared_ptr<EncoderEngine> encoder;
+  std::shared_ptr<NetworkEngine> network;
   {
     std::lock_guard lock(mutex_);
     language = std::move(language_);
-    encoder = std::move(encoder_);
+    network = std::move(network_);
     language_.reset();
-    encoder_.reset();
+    network_.reset();
   }
   if (language) {
     language->close();
     lane_.detach(language);
   }
-  if (encoder) {
-    encoder->close();
-    lane_.detach(encoder);
+  if (network) {
+    network->close();
+    lane_.detach(network);
+    network->end_all();  // requests hold their engine: they let it go when they are answered
   }
   language.reset();  // the last owner: weights, pages and buffers go back to the pool here
-  encoder.reset();
+  network.reset();
   model_ = {};
   std::lock_guard lock(mutex_);
   state_ = HostState::kAbsent;
@@ -242,12 +248,12 @@ Value pages(const KvStats& s) {
 
 Value HostCore::stats() const {
   std::shared_ptr<LanguageEngine> language;
-  std::shared_ptr<EncoderEngine> encoder;
+  std::shared_ptr<NetworkEngine> network;
   HostState state;
   {
     std::lock_guard lock(mutex_);
     language = language_;
-    encoder = encoder_;
+    network = network_;
     state = state_;
   }
   Value::Object out{
@@ -257,7 +263,7 @@ Value HostCore::stats() const {
     out.emplace_back("engine", counters(s));
     out.emplace_back("kv", pages(s.kv));
   }
-  if (encoder) out.emplace_back("engine", counters(encoder->stats()));
+  if (network) out.emplace_back("engine", counters(network->stats()));
   return Value::object(std::move(out));
 }
 

@@ -14,6 +14,7 @@
 #include "scheduler/host/host_call.h"
 #include "scheduler/host/model_host.h"
 #include "scheduler/host/serial_worker.h"
+#include "scheduler/host/wire.h"
 
 namespace consort {
 
@@ -46,14 +47,17 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   void do_load();
   Status load_model();
   void do_unload();
-  void handle(CallPtr call, const Value& body);
-  void dispatch(const CallPtr& call, const WireRequest& request);
+  void handle(CallPtr call, const Value& body, std::vector<TensorLease> tensors);
+  Status start(const CallPtr& call, const WireRequest& request);
   Status generate(const CallPtr& call, const WireRequest& request);
   Status score(const CallPtr& call, const WireRequest& request);
   Status score_text(const CallPtr& call, const WireRequest& request);
-  Status embed(const CallPtr& call, const WireRequest& request);
   Status logits(const CallPtr& call, const WireRequest& request);
+  Status embed(const CallPtr& call, const WireRequest& request);
+  Status classify(const CallPtr& call, const WireRequest& request);
+  Status rerank(const CallPtr& call, const WireRequest& request);
   Status need_language_model(std::string_view op) const;
+  Status need_network(std::string_view op) const;
   // Any thread.
   template <typename R>
   std::function<void(Result<R>)> answering(const CallPtr& call);
@@ -74,13 +78,23 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   std::vector<std::function<void(Status)>> waiting_for_load_;
   std::map<std::string, CallPtr> calls_;
   std::shared_ptr<LanguageEngine> language_;
-  std::shared_ptr<EncoderEngine> encoder_;
+  std::shared_ptr<NetworkEngine> network_;
 
-  LoadedModel model_;  // without model and encoder, which the engines own
+  LoadedModel model_;  // without model and network, which the engines own
 
   std::shared_mutex endpoint_mutex_;  // shared: sending; unique: attaching and detaching
   std::unique_ptr<Endpoint> endpoint_;
   std::unique_ptr<SerialWorker> worker_;
 };
+
+template <typename R>
+std::function<void(Result<R>)> HostCore::answering(const CallPtr& call) {
+  return [self = shared_from_this(), call](Result<R> r) {
+    if (!r) return self->finish(call, call->answer(r.error()));
+    std::vector<TensorLease> tensors;
+    Value body = to_wire(*r, tensors);
+    self->finish(call, call->answer(std::move(body), std::move(tensors)));
+  };
+}
 
 }  // namespace consort

@@ -1,4 +1,4 @@
-// From messages to jobs.
+// From messages to jobs: dispatch, and what language models do.
 #include <fmt/format.h>
 
 #include <utility>
@@ -83,7 +83,8 @@ void HostCore::receive_request(Message m) {
     if (refused.what.empty() && !calls_.emplace(call->key(), call).second) return;  // the same request again
   }
   if (refused.what.empty()) {
-    const Status posted = worker_->post([this, call, body = std::move(m.body)] { handle(call, body); });
+    const Status posted = worker_->post([this, call, body = std::move(m.body),
+                                         tensors = std::move(m.tensors)] { handle(call, body, tensors); });
     if (posted) return;
     refused = posted.error();
   }
@@ -92,7 +93,21 @@ void HostCore::receive_request(Message m) {
 
 // ---- the host's thread ----------------------------------------------------------------------------------
 
-void HostCore::handle(CallPtr call, const Value& body) {
+Status HostCore::start(const CallPtr& call, const WireRequest& request) {
+  struct Op {
+    std::string_view name;
+    Status (HostCore::*run)(const CallPtr&, const WireRequest&);
+  };
+  constexpr Op kOps[] = {{"generate", &HostCore::generate},     {"score", &HostCore::score},
+                         {"score_text", &HostCore::score_text}, {"logits", &HostCore::logits},
+                         {"embed", &HostCore::embed},           {"classify", &HostCore::classify},
+                         {"rerank", &HostCore::rerank}};
+  for (const Op& op : kOps)
+    if (op.name == request.op) return (this->*op.run)(call, request);
+  return fail(ErrorKind::kInvalid, fmt::format("'{}' is not something a model does", request.op), id);
+}
+
+void HostCore::handle(CallPtr call, const Value& body, std::vector<TensorLease> tensors) {
   auto request = read_wire_request(body);
   Status accepted = request ? Status() : Status(forward_error(request));
   if (accepted && call->stop_token().stop_requested())
@@ -102,33 +117,12 @@ void HostCore::handle(CallPtr call, const Value& body) {
     if (state_ == HostState::kFailed) accepted = tl::unexpected<Error>(failure_);
   }
   if (accepted) {
-    const std::string& op = request->op;
-    if (op == "generate")
-      accepted = generate(call, *request);
-    else if (op == "score")
-      accepted = score(call, *request);
-    else if (op == "score_text")
-      accepted = score_text(call, *request);
-    else if (op == "embed")
-      accepted = embed(call, *request);
-    else if (op == "logits")
-      accepted = logits(call, *request);
-    else
-      accepted = fail(ErrorKind::kInvalid, fmt::format("'{}' is not something a model does", op), id);
+    request->tensors = std::move(tensors);
+    accepted = start(call, *request);
   }
   if (accepted) return;  // the job's own callback answers
   if (accepted.error().where.empty()) accepted.error().where = id;
   finish(call, call->answer(accepted.error()));
-}
-
-template <typename R>
-std::function<void(Result<R>)> HostCore::answering(const CallPtr& call) {
-  return [self = shared_from_this(), call](Result<R> r) {
-    if (!r) return self->finish(call, call->answer(r.error()));
-    std::vector<TensorLease> tensors;
-    Value body = to_wire(*r, tensors);
-    self->finish(call, call->answer(std::move(body), std::move(tensors)));
-  };
 }
 
 JobTicket HostCore::ticket(const CallPtr& call, const WireRequest& request) const {
@@ -137,8 +131,8 @@ JobTicket HostCore::ticket(const CallPtr& call, const WireRequest& request) cons
 
 Status HostCore::need_language_model(std::string_view op) const {
   if (language_) return {};
-  if (!encoder_) return fail(ErrorKind::kUnavailable, "the model is not loaded", id, "acquire it first");
-  return fail(ErrorKind::kUnsupported, fmt::format("the model is an encoder, it cannot {}", op), id,
+  if (!network_) return fail(ErrorKind::kUnavailable, "the model is not loaded", id, "acquire it first");
+  return fail(ErrorKind::kUnsupported, fmt::format("the model is no language model, it cannot {}", op), id,
               "choose a language model");
 }
 
@@ -192,30 +186,6 @@ Status HostCore::logits(const CallPtr& call, const WireRequest& request) {
   job.top = r.top;
   job.done = answering<LogitsResult>(call);
   return language_->submit(std::move(job), ticket(call, request));
-}
-
-Status HostCore::embed(const CallPtr& call, const WireRequest& request) {
-  if (!encoder_ && !language_) return need_language_model("embed");
-  if (!encoder_)
-    return fail(ErrorKind::kUnsupported, "the model is a language model, it does not embed", id,
-                "choose an encoder");
-  CONSORT_TRY(r, read_embed_request(request.request));
-  std::string_view prefix;
-  if (r.input_type == "query")
-    prefix = model_.query_prefix;
-  else if (r.input_type == "document")
-    prefix = model_.document_prefix;
-  else if (!r.input_type.empty())
-    return fail(ErrorKind::kInvalid, fmt::format("input type '{}' is not query or document", r.input_type),
-                id);
-  EmbedJob job;
-  for (const std::string& text : r.texts) {
-    EncoderInput input = encoder_input(*model_.tokenizer, prefix, text, encoder_->info().max_tokens);
-    job.texts.push_back(std::move(input.ids));
-    job.truncated.push_back(input.truncated);
-  }
-  job.done = answering<EmbedResult>(call);
-  return encoder_->submit(std::move(job), ticket(call, request));
 }
 
 }  // namespace consort

@@ -222,7 +222,8 @@ struct GiveUp {  // a named functor: it lives in a coroutine frame
 
 boost::asio::awaitable<Result<ModelClient::Reply>> ModelClient::call(std::string to, Value body,
                                                                      RequestContext context,
-                                                                     ChunkSink on_chunk) {
+                                                                     ChunkSink on_chunk,
+                                                                     std::vector<TensorLease> tensors) {
   const std::shared_ptr<Impl> impl = impl_;
   Message m;
   m.type = MessageType::kRequest;
@@ -232,6 +233,7 @@ boost::asio::awaitable<Result<ModelClient::Reply>> ModelClient::call(std::string
   m.deadline = context.deadline;
   m.credits = on_chunk ? kChunkWindow : 0;
   m.body = std::move(body);
+  m.tensors = std::move(tensors);
   const PendingPtr call = impl->open(std::move(to), std::move(on_chunk));
   if (!call) co_return fail(ErrorKind::kUnavailable, "this process is leaving the bus");
   m.id = call->id;

@@ -20,13 +20,14 @@ class ModelClient {
   ModelClient(const ModelClient&) = delete;
 
   // One request to `to` and its answer. `body` is an object; chunks of the answer go to `on_chunk` in order.
+  // Tensors travel as leases in one process: what they point to must not change any more.
   struct Reply {
     Value body;
     std::vector<TensorLease> tensors;
   };
   using ChunkSink = std::function<void(const Message&)>;
   boost::asio::awaitable<Result<Reply>> call(std::string to, Value body, RequestContext context,
-                                             ChunkSink on_chunk = {});
+                                             ChunkSink on_chunk = {}, std::vector<TensorLease> tensors = {});
   void tell(std::string to, Value body);  // no answer wanted; a failure is ignored
   std::size_t calls_in_flight() const;
 

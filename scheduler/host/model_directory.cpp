@@ -60,7 +60,11 @@ struct SetLoad {
 
 struct LocalModelDirectory::Impl : std::enable_shared_from_this<LocalModelDirectory::Impl> {
   Impl(Channel& c, Lane& l, ModelLoader load, HostOptions o)
-      : channel(c), lane(l), loader(std::move(load)), options(o), worker("models", kMaxDirectoryWork) {}
+      : channel(c),
+        lane(l),
+        loader(std::move(load)),
+        options(std::move(o)),
+        worker("models", kMaxDirectoryWork) {}
 
   Result<HostPtr> host_for(const std::string& id);
   void load(const HostPtr& host, std::function<void(Status)> ready);
@@ -99,19 +103,20 @@ Result<HostPtr> LocalModelDirectory::Impl::host_for(const std::string& id) {
 // Loads; when memory is short, unloads what nobody holds and tries once more. `ready` runs on a thread of
 // ours.
 void LocalModelDirectory::Impl::load(const HostPtr& host, std::function<void(Status)> ready) {
-  // Weak: whoever waits may drop the directory as soon as `ready` was called, and the last reference to a host
-  // must not go on that host's own thread, which it joins.
-  host->load([weak = weak_from_this(), weak_host = std::weak_ptr(host), ready = std::move(ready)](Status first) {
-    if (first || first.error().kind != ErrorKind::kMemory) return ready(std::move(first));
-    const auto self = weak.lock();
-    const Status posted = !self ? Status(first) : self->worker.post([weak, weak_host, ready, first] {
-      const auto directory = weak.lock();
-      const HostPtr again = weak_host.lock();
-      if (!directory || !again || directory->unload_idle(again.get()) == 0) return ready(first);
-      again->load(ready);
-    });
-    if (!posted) ready(first);
-  });
+  // Weak: whoever waits may drop the directory as soon as `ready` was called, and the last reference to a
+  // host must not go on that host's own thread, which it joins.
+  host->load(
+      [weak = weak_from_this(), weak_host = std::weak_ptr(host), ready = std::move(ready)](Status first) {
+        if (first || first.error().kind != ErrorKind::kMemory) return ready(std::move(first));
+        const auto self = weak.lock();
+        const Status posted = !self ? Status(first) : self->worker.post([weak, weak_host, ready, first] {
+          const auto directory = weak.lock();
+          const HostPtr again = weak_host.lock();
+          if (!directory || !again || directory->unload_idle(again.get()) == 0) return ready(first);
+          again->load(ready);
+        });
+        if (!posted) ready(first);
+      });
 }
 
 std::size_t LocalModelDirectory::Impl::unload_idle(const ModelHost* but) {
@@ -207,7 +212,8 @@ Result<std::unique_ptr<LocalModelDirectory>> LocalModelDirectory::create(Channel
                                                                          ModelLoader loader,
                                                                          HostOptions options,
                                                                          std::string address) {
-  auto impl = std::make_shared<Impl>(channel, lane, std::move(loader), options);
+  if (!options.workers) options.workers = std::make_shared<WorkerPool>(lane.threads());
+  auto impl = std::make_shared<Impl>(channel, lane, std::move(loader), std::move(options));
   CONSORT_TRY(client, ModelClient::create(channel));
   impl->client = std::move(client);
   Impl* raw = impl.get();

@@ -36,11 +36,17 @@ struct StreamState {
 
 boost::asio::awaitable<Result<Reply>> ask(std::shared_ptr<ModelClient> client, std::string id, std::string op,
                                           Value request, RequestContext context,
-                                          ModelClient::ChunkSink sink = {}) {
+                                          ModelClient::ChunkSink sink = {},
+                                          std::vector<TensorLease> tensors = {}) {
   if (!client) co_return fail(ErrorKind::kInvalid, "an empty model handle was used");
   Value body = wire_request(op, std::move(request), context.work_class);
-  auto answered = client->call(model_address(id), std::move(body), std::move(context), std::move(sink));
+  auto answered = client->call(model_address(id), std::move(body), std::move(context), std::move(sink),
+                               std::move(tensors));
   co_return co_await std::move(answered);
+}
+
+tl::unexpected<Error> another_number(const std::string& model) {
+  return fail(ErrorKind::kRuntime, "the model answered about another number of items", model);
 }
 
 }  // namespace
@@ -81,12 +87,35 @@ Async<ScoreTextResult> ModelHandle::score_text(ScoreTextRequest request, Request
 }
 
 Async<EmbedResult> ModelHandle::embed(EmbedRequest request, RequestContext context) const {
-  auto answered = ask(client_, model_id_, "embed", to_wire(request), std::move(context));
+  std::vector<TensorLease> tensors;
+  Value body = to_wire(request, tensors);
+  auto answered =
+      ask(client_, model_id_, "embed", std::move(body), std::move(context), {}, std::move(tensors));
   Result<Reply> reply = co_await std::move(answered);
   if (!reply) co_return forward_error(reply);
   Result<EmbedResult> result = read_embed_result(reply->body, reply->tensors);
-  if (result && result->tokens.size() != request.texts.size())
-    co_return fail(ErrorKind::kRuntime, "the model embedded another number of texts", model_id_);
+  if (result && result->items() != request.inputs.size()) co_return another_number(model_id_);
+  co_return result;
+}
+
+Async<ClassifyResult> ModelHandle::classify(ClassifyRequest request, RequestContext context) const {
+  std::vector<TensorLease> tensors;
+  Value body = to_wire(request, tensors);
+  auto answered =
+      ask(client_, model_id_, "classify", std::move(body), std::move(context), {}, std::move(tensors));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  Result<ClassifyResult> result = read_classify_result(reply->body, reply->tensors);
+  if (result && result->decisions.size() != request.inputs.size()) co_return another_number(model_id_);
+  co_return result;
+}
+
+Async<RerankResult> ModelHandle::rerank(RerankRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "rerank", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  Result<RerankResult> result = read_rerank_result(reply->body, reply->tensors);
+  if (result && result->scores.size() != request.pairs.size()) co_return another_number(model_id_);
   co_return result;
 }
 

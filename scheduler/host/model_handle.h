@@ -37,6 +37,8 @@ class ModelHandle {
   Async<ScoreResult> score(ScoreRequest request, RequestContext context) const;
   Async<ScoreTextResult> score_text(ScoreTextRequest request, RequestContext context) const;
   Async<EmbedResult> embed(EmbedRequest request, RequestContext context) const;
+  Async<ClassifyResult> classify(ClassifyRequest request, RequestContext context) const;
+  Async<RerankResult> rerank(RerankRequest request, RequestContext context) const;
   Async<LogitsResult> logits(LogitsRequest request, RequestContext context) const;
   Async<Value> ping(Value body, RequestContext context) const;  // there and back, does nothing (bench steps)
 

@@ -11,9 +11,10 @@
 
 #include "memory/base/status.h"
 #include "scheduler/bus/channel.h"
-#include "scheduler/decode/encoder_engine.h"
 #include "scheduler/decode/language_engine.h"
+#include "scheduler/decode/network_engine.h"
 #include "scheduler/host/model_loader.h"
+#include "scheduler/host/worker_pool.h"
 #include "scheduler/lane/lane.h"
 #include "scheduler/value/value.h"
 
@@ -24,8 +25,9 @@ std::string_view host_state_name(HostState state);
 
 struct HostOptions {
   EngineOptions engine;
-  EncoderOptions encoder;
-  std::size_t max_requests = 1024;  // messages waiting for the host's thread
+  NetworkOptions network;
+  std::size_t max_requests = 1024;      // messages waiting for the host's thread
+  std::shared_ptr<WorkerPool> workers;  // prepares items for networks; unset: one of the lane's width
 };
 
 std::string model_address(std::string_view id);  // "model/<id>"

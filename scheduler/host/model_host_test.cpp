@@ -3,106 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <future>
-#include <memory>
-#include <string>
-#include <thread>
-#include <vector>
-
-#include "scheduler/decode/mock_model.h"
-#include "scheduler/host/model_client.h"
-#include "scheduler/host/model_directory.h"
-#include "scheduler/host/test_channel.h"
-#include "scheduler/host/wire.h"
+#include "scheduler/host/host_rig.h"
 
 namespace consort {
 namespace {
 
 using namespace mock;
 using std::chrono::milliseconds;
-
-struct HeavyModel final : MockModel {
-  using MockModel::MockModel;
-  Region weights;
-};
-
-struct HostRig {
-  explicit HostRig(HostOptions options = {}, std::size_t granules = 256)
-      : pool(*DevicePool::create_cpu(granules * kGranuleBytes)), lane(*Lane::start(*pool, {.threads = 2})) {
-    directory = *LocalModelDirectory::create(channel, *lane, loader(), options);
-    thread = std::thread([this] { io.run(); });
-  }
-  ~HostRig() {
-    work.reset();
-    io.stop();
-    thread.join();
-    directory.reset();
-    lane.reset();
-  }
-  ModelLoader loader() {
-    return [this](const std::string& id, Lane&) -> Result<LoadedModel> {
-      ++loads;
-      if (id == "missing") return fail(ErrorKind::kNotFound, "no such model", id);
-      if (id == "throws") throw std::runtime_error("a broken file");
-      LoadedModel out;
-      out.id = id;
-      out.tokenizer = std::make_shared<LetterTokenizer>();
-      if (id == "encoder") {
-        out.encoder = std::make_unique<MockEncoder>();
-        out.query_prefix = "q: ";
-      } else {
-        auto model = std::make_unique<HeavyModel>(KvLayout{2, 4, 1024, DType::kF16});
-        if (id.rfind("large", 0) == 0) {
-          CONSORT_TRY(region, pool->allocate(20 * kGranuleBytes, {"weights", id}));
-          model->weights = std::move(region);
-        }
-        out.model = std::move(model);
-      }
-      return out;
-    };
-  }
-  template <typename T>
-  std::future<Result<T>> start(Async<T> task) {
-    auto promise = std::make_shared<std::promise<Result<T>>>();
-    boost::asio::co_spawn(io, std::move(task), [promise](std::exception_ptr e, Result<T> r) {
-      if (e)
-        promise->set_exception(e);
-      else
-        promise->set_value(std::move(r));
-    });
-    return promise->get_future();
-  }
-  template <typename T>
-  Result<T> wait(Async<T> task) {
-    return start(std::move(task)).get();
-  }
-  ModelHandle acquire(std::string id) {
-    auto handle = wait(directory->acquire(std::move(id), {}));
-    EXPECT_TRUE(handle) << handle.error().line();
-    return handle ? *handle : ModelHandle();
-  }
-
-  std::unique_ptr<DevicePool> pool;
-  std::unique_ptr<Lane> lane;
-  TestChannel channel;
-  std::unique_ptr<LocalModelDirectory> directory;
-  std::atomic<int> loads{0};
-  boost::asio::io_context io;
-  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work{
-      io.get_executor()};
-  std::thread thread;
-};
-
-GenerateRequest story(int max_tokens = 20) {
-  GenerateRequest r;
-  r.prompt.text = "Once upon a time";
-  r.max_tokens = max_tokens;
-  r.ignore_eos = true;
-  r.sampling.seed = 7;
-  return r;
-}
 
 TEST(ModelHost, GeneratesAndStreamsOverTheBus) {
   HostRig rig;
@@ -143,19 +50,21 @@ TEST(ModelHost, AllKindsOfRequests) {
   const auto logits = rig.wait(model.logits({{3, 4, 5}, 4}, {}));
   ASSERT_TRUE(logits) << logits.error().line();
   EXPECT_EQ(describe(logits->top_logits.view), "f32 [3, 4]");
-  const auto vectors = rig.wait(encoder.embed({{"one", "a text that is much too long for it"}, "query"}, {}));
+  const auto vectors =
+      rig.wait(encoder.embed({text_inputs({"one", "a text that is much too long for it"}), "query", {}}, {}));
   ASSERT_TRUE(vectors) << vectors.error().line();
   EXPECT_EQ(vectors->truncated, (std::vector<bool>{false, true}));
   EXPECT_EQ(vectors->tokens, (std::vector<int>{7, 16}));
   EXPECT_EQ(vectors->embeddings.view.as<float>()[0],
-            MockEncoder::value(LetterTokenizer().encode("q: one", {.add_special = true}), 0));
+            MockNetwork::value(LetterTokenizer().encode("q: one", {.add_special = true}), 0));
   const auto pong = rig.wait(model.ping(Value::object({{"n", 5}}), {}));
   ASSERT_TRUE(pong);
   EXPECT_EQ(pong->get("n").as_integer(), 5);
 
   EXPECT_EQ(rig.wait(encoder.generate(story(), {})).error().kind, ErrorKind::kUnsupported);
-  EXPECT_EQ(rig.wait(model.embed({{"x"}, ""}, {})).error().kind, ErrorKind::kUnsupported);
-  EXPECT_EQ(rig.wait(encoder.embed({{"x"}, "passage"}, {})).error().kind, ErrorKind::kInvalid);
+  EXPECT_EQ(rig.wait(model.embed({text_inputs({"x"}), "", {}}, {})).error().kind, ErrorKind::kUnsupported);
+  EXPECT_EQ(rig.wait(encoder.embed({text_inputs({"x"}), "passage", {}}, {})).error().kind,
+            ErrorKind::kInvalid);
   GenerateRequest chat;
   chat.prompt.messages = {{"user", "hi"}, {"user", "<eos>"}};
   const auto refused = rig.wait(model.generate(chat, {}));

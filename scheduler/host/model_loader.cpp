@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/arch/registry.h"
+#include "models/network/text_encoder.h"
 #include "models/tokenizer/load_chat_template.h"
 #include "scheduler/lane/lane.h"
 
@@ -19,21 +20,24 @@ std::string known_architectures() {
 }
 
 // On the lane: packing uses its compute threads.
-Status load_network(const Architecture& arch, LoadedModel& out, Lane& lane) {
-  const auto network = [&](Exec& exec) -> Result<bool> {
+Status load_weights(const Architecture& arch, LoadedModel& out, Lane& lane) {
+  const auto load = [&](Exec& exec) -> Result<bool> {
     LoadContext context{exec, lane.pool(), out.id};
     if (arch.load_model != nullptr) {
       CONSORT_TRY(model, arch.load_model(out.source, context));
       out.model = std::move(model);
-    } else {
+    } else if (arch.load_encoder != nullptr) {
       CONSORT_TRY(encoder, arch.load_encoder(out.source, context));
-      out.encoder = std::move(encoder);
+      out.network = network_of_encoder(std::move(encoder), out.tokenizer);
+    } else {
+      CONSORT_TRY(loaded, arch.load_network(out.source, out.tokenizer, context));
+      out.network = std::move(loaded);
     }
     return true;
   };
   Result<Result<bool>> ran = lane.call([&](Exec& exec) -> Result<bool> {
     try {
-      return network(exec);
+      return load(exec);
     } catch (const std::bad_alloc&) {
       return fail(ErrorKind::kMemory, "no memory is left for the weights", out.id, "raise the memory limit");
     } catch (const std::exception& e) {
@@ -42,6 +46,18 @@ Status load_network(const Architecture& arch, LoadedModel& out, Lane& lane) {
   });
   if (!ran) return forward_error(ran);
   if (!*ran) return forward_error(*ran);
+  return {};
+}
+
+// A network may read no text: a folder without a tokenizer is no error for it.
+Status load_texts(const Architecture& arch, LoadedModel& out) {
+  auto tokenizer = load_tokenizer(*out.source);
+  if (!tokenizer && tokenizer.error().kind == ErrorKind::kNotFound && arch.load_network != nullptr) return {};
+  if (!tokenizer) return forward_error(tokenizer);
+  out.tokenizer = std::move(*tokenizer);
+  if (arch.load_model == nullptr) return {};
+  CONSORT_TRY(chat, load_chat_template(*out.source, *out.tokenizer));
+  out.chat = std::move(chat);
   return {};
 }
 
@@ -57,16 +73,13 @@ ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string
     out.document_prefix = place.document_prefix;
     CONSORT_TRY(source, open_weights(place.path));
     out.source = std::move(source);
-    CONSORT_TRY(tokenizer, load_tokenizer(*out.source));
-    out.tokenizer = std::move(tokenizer);
-    CONSORT_TRY(chat, load_chat_template(*out.source, *out.tokenizer));
-    out.chat = std::move(chat);
     const Architecture* arch = find_architecture(*out.source);
     if (arch == nullptr)
       return fail(ErrorKind::kUnsupported,
                   fmt::format("no architecture '{}' in this build", out.source->architecture()), place.path,
                   "this build has " + known_architectures());
-    CONSORT_CHECK_OK(load_network(*arch, out, lane));
+    CONSORT_CHECK_OK(load_texts(*arch, out));
+    CONSORT_CHECK_OK(load_weights(*arch, out, lane));
     out.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return out;
   };

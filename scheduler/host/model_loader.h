@@ -10,6 +10,7 @@
 #include "memory/base/status.h"
 #include "models/formats/weight_source.h"
 #include "models/model.h"
+#include "models/network/network.h"
 #include "models/tokenizer/chat_template.h"
 #include "models/tokenizer/tokenizer.h"
 
@@ -17,15 +18,15 @@ namespace consort {
 
 class Lane;
 
-// Exactly one of model and encoder is set.
+// Exactly one of model and network is set.
 struct LoadedModel {
   std::string id;
   std::shared_ptr<const WeightSource> source;  // may be null in tests
-  std::shared_ptr<const Tokenizer> tokenizer;
-  std::optional<ChatTemplate> chat;
+  std::shared_ptr<const Tokenizer> tokenizer;  // null for networks that read no text
+  std::optional<ChatTemplate> chat;            // language models
   std::unique_ptr<Model> model;
-  std::unique_ptr<Encoder> encoder;
-  std::string query_prefix, document_prefix;  // encoders, from the catalogue
+  std::unique_ptr<Network> network;
+  std::string query_prefix, document_prefix;  // text encoders, from the catalogue
   double load_ms = 0;
 };
 

@@ -20,18 +20,4 @@ Result<std::vector<TokenId>> prompt_tokens(const Tokenizer& tokenizer,
   return tokenizer.encode(joined, {.add_special = true, .parse_special = false});
 }
 
-EncoderInput encoder_input(const Tokenizer& tokenizer, std::string_view prefix, std::string_view text,
-                           int max_tokens) {
-  EncoderInput out;
-  out.ids = tokenizer.encode(std::string(prefix) + std::string(text),
-                             {.add_special = true, .parse_special = false});
-  const auto most = static_cast<std::size_t>(max_tokens);
-  if (out.ids.size() <= most) return out;
-  const TokenId last = out.ids.back();
-  out.ids.resize(most);
-  if (tokenizer.is_special(last)) out.ids.back() = last;
-  out.truncated = true;
-  return out;
-}
-
 }  // namespace consort

@@ -18,13 +18,4 @@ namespace consort {
 Result<std::vector<TokenId>> prompt_tokens(const Tokenizer& tokenizer,
                                            const std::optional<ChatTemplate>& chat, const Prompt& prompt);
 
-// An encoder's input: prefix and text with the special tokens around it, cut to `max_tokens` so that the last
-// special token stays. Returns the ids and whether the text was cut.
-struct EncoderInput {
-  std::vector<TokenId> ids;
-  bool truncated = false;
-};
-EncoderInput encoder_input(const Tokenizer& tokenizer, std::string_view prefix, std::string_view text,
-                           int max_tokens);
-
 }  // namespace consort

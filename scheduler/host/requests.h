@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "memory/base/shared_bytes.h"
+#include "models/network/network.h"
 #include "models/tokenizer/chat_template.h"
 #include "scheduler/bus/message.h"
 #include "scheduler/lane/work.h"
@@ -51,6 +53,8 @@ struct Usage {
   double queue_ms = 0, prefill_ms = 0, decode_ms = 0;
   double flop = 0, bytes = 0;  // arithmetic and memory traffic by the model's cost figures
 };
+
+Usage& operator+=(Usage& sum, const Usage& more);
 
 struct GenerateRequest {
   Prompt prompt;
@@ -96,16 +100,72 @@ struct ScoreTextResult {
   Usage usage;
 };
 
-struct EmbedRequest {
-  std::vector<std::string> texts;
-  std::string input_type;  // "", "query", "document": the catalogue's prefixes
+// One item for a network. Bytes are shared, never copied in one process. Without a kind the model decides:
+// bytes are a picture, a file, a graph or a text, a text is a text, a SMILES or a file, whatever it takes.
+struct ModelInput {
+  std::optional<InputKind> kind = InputKind::kText;
+  std::string text;                  // kText: the text; kPair: the query; kMolecule: SMILES
+  std::string passage;               // kPair
+  std::optional<SharedBytes> bytes;  // kImage: the encoded picture; kFile: contents; kGraph: JSON text
+  std::string name;                  // for messages and rules: the file's name; may be empty
 };
-struct EmbedResult {
-  TensorLease embeddings;  // f32 [texts, dimension]
-  std::vector<int> tokens;
-  std::vector<bool> truncated;
-  std::string model_digest;  // of the weights that made them; a memory refuses vectors of other weights
+std::vector<ModelInput> text_inputs(std::vector<std::string> texts);
+
+// Why one item of a request has no result. The others have theirs.
+struct ItemError {
+  std::size_t item = 0;
+  Error error;
+};
+
+// What the results about items have in common.
+struct ItemReport {
+  std::vector<int> tokens;        // Sample::tokens of each item; 0 where it failed
+  std::vector<bool> truncated;    // a model's limit cut the item
+  std::vector<ItemError> errors;  // ascending by item
+  std::string model_digest;       // of the weights; a memory refuses vectors of other weights
   Usage usage;
+
+  const Error* error_of(std::size_t item) const;  // null when the item has a result
+};
+
+// Errors of the request as a whole: kUnsupported when the model embeds nothing, or not at this level. An item
+// that cannot be read, or of a kind that the model does not take, is an error of this item.
+struct EmbedRequest {
+  std::vector<ModelInput> inputs;
+  std::string input_type;               // "", "query", "document": the catalogue's prefixes for texts
+  std::optional<EmbeddingLevel> level;  // unset: the model's own
+};
+struct EmbedResult : ItemReport {
+  TensorLease embeddings;             // f32 [rows, dimension]: the items' rows in their order
+  std::vector<std::int64_t> offsets;  // item i has rows [offsets[i], offsets[i + 1]); none where it failed
+  EmbeddingLevel level = EmbeddingLevel::kItem;
+
+  std::size_t items() const { return tokens.size(); }
+  TensorView item(std::size_t i) const;  // [its rows, dimension]
+};
+
+// With `labels` the items are compared to them in the model's joint space (zero-shot): a label stands in for
+// {} of `prompt`. Errors: kUnsupported when the model has no classes, or no joint space for labels.
+struct ClassifyRequest {
+  std::vector<ModelInput> inputs;
+  int top = 5;  // of Decision::raw and, zero-shot, of the labels
+  std::vector<std::string> labels;
+  std::string prompt = "a photo of a {}";
+  bool logits = false;  // the tensor too
+};
+struct ClassifyResult : ItemReport {
+  std::vector<Decision> decisions;  // of each item; empty where it failed
+  TensorLease logits;  // f32 [items, classes], zeros where it failed; without name when not wanted
+};
+
+struct TextPair {
+  std::string query, passage;
+};
+struct RerankRequest {
+  std::vector<TextPair> pairs;
+};
+struct RerankResult : ItemReport {
+  std::vector<double> scores;  // the raw logit of each pair; 0 where it failed
 };
 
 struct LogitsRequest {
@@ -114,11 +174,6 @@ struct LogitsRequest {
 };
 struct LogitsResult {  // tensors as the command `logits` writes them
   TensorLease top_ids, top_logits, logsumexp, last;
-};
-
-struct TokenizeRequest {
-  std::vector<std::string> texts;
-  EncodeOptions options;
 };
 
 }  // namespace consort

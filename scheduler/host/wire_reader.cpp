@@ -191,6 +191,15 @@ void WireReader::read(std::string_view key, std::vector<bool>& out, Presence pre
   }
 }
 
+void WireReader::read(std::string_view key, std::vector<double>& out, Presence presence) {
+  const Value* v = find(key, presence);
+  if (v == nullptr) return;
+  if (!v->is_array()) return fail_at(key, "is not a list of numbers");
+  out.assign(v->size(), 0);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (!to_number(v->as_array()[i], out[i])) return fail_at(key, "is not a list of numbers");
+}
+
 const Value* WireReader::take(std::string_view key, Value::Type type, Presence presence) {
   const Value* v = find(key, presence);
   if (v != nullptr && v->type() != type) {

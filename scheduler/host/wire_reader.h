@@ -36,6 +36,7 @@ class WireReader {
   void read(std::string_view key, std::vector<TokenId>& out, Presence presence = Presence::kRequired);
   void read(std::string_view key, std::vector<std::string>& out, Presence presence = Presence::kRequired);
   void read(std::string_view key, std::vector<bool>& out, Presence presence = Presence::kRequired);
+  void read(std::string_view key, std::vector<double>& out, Presence presence = Presence::kRequired);
   // A nested value to be read by the caller; null when absent.
   const Value* take(std::string_view key, Value::Type type, Presence presence = Presence::kRequired);
   const Value* take_any(std::string_view key);

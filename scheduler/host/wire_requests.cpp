@@ -189,19 +189,6 @@ Result<ScoreTextRequest> read_score_text_request(const Value& v) {
   return out;
 }
 
-Value to_wire(const EmbedRequest& r) {
-  return Value::object({{"texts", wire_texts(r.texts)}, {"input_type", wire_text(r.input_type)}});
-}
-
-Result<EmbedRequest> read_embed_request(const Value& v) {
-  EmbedRequest out;
-  WireReader reader(v, "embed request");
-  reader.read("texts", out.texts);
-  reader.read("input_type", out.input_type, Presence::kOptional);
-  CONSORT_CHECK_OK(reader.finish());
-  return out;
-}
-
 Value to_wire(const LogitsRequest& r) {
   return Value::object({{"token_ids", wire_tokens(r.token_ids)}, {"top", r.top}});
 }

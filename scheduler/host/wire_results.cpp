@@ -3,14 +3,11 @@
 #include <utility>
 
 #include "scheduler/host/wire.h"
+#include "scheduler/host/wire_parts.h"
 #include "scheduler/host/wire_reader.h"
 
 namespace consort {
-namespace {
-
-using Presence = WireReader::Presence;
-
-Value usage_value(const Usage& u) {
+Value wire_usage(const Usage& u) {
   return Value::object({{"prompt_tokens", u.prompt_tokens},
                         {"cached_tokens", u.cached_tokens},
                         {"completion_tokens", u.completion_tokens},
@@ -54,6 +51,10 @@ Result<TensorLease> take_tensor(const std::vector<TensorLease>& tensors, std::st
   return fail(ErrorKind::kInvalid, fmt::format("tensor '{}' is missing in the answer", name));
 }
 
+namespace {
+
+using Presence = WireReader::Presence;
+
 Result<std::size_t> read_size(std::int64_t n, std::string_view what) {
   if (n < 0) return fail(ErrorKind::kInvalid, fmt::format("'{}' is negative", what));
   return static_cast<std::size_t>(n);
@@ -66,7 +67,7 @@ Value to_wire(const GenerateResult& r, std::vector<TensorLease>&) {
                         {"token_ids", wire_tokens(r.token_ids)},
                         {"finish_reason", wire_text(r.finish_reason)},
                         {"logprob_nats", wire_number(r.logprob_nats)},
-                        {"usage", usage_value(r.usage)}});
+                        {"usage", wire_usage(r.usage)}});
 }
 
 Result<GenerateResult> read_generate_result(const Value& v, const std::vector<TensorLease>&) {
@@ -89,8 +90,7 @@ Value to_wire(const ScoreResult& r, std::vector<TensorLease>&) {
     candidates.push_back(Value::object({{"logprob_nats", wire_number(c.logprob_nats)},
                                         {"tokens", c.tokens},
                                         {"bytes", static_cast<std::int64_t>(c.bytes)}}));
-  return Value::object(
-      {{"candidates", Value::array(std::move(candidates))}, {"usage", usage_value(r.usage)}});
+  return Value::object({{"candidates", Value::array(std::move(candidates))}, {"usage", wire_usage(r.usage)}});
 }
 
 Result<ScoreResult> read_score_result(const Value& v, const std::vector<TensorLease>&) {
@@ -122,7 +122,7 @@ Value to_wire(const ScoreTextResult& r, std::vector<TensorLease>&) {
                         {"nll_nats", wire_number(r.nll_nats)},
                         {"bytes", static_cast<std::int64_t>(r.bytes)},
                         {"file_bytes", static_cast<std::int64_t>(r.file_bytes)},
-                        {"usage", usage_value(r.usage)}});
+                        {"usage", wire_usage(r.usage)}});
 }
 
 Result<ScoreTextResult> read_score_text_result(const Value& v, const std::vector<TensorLease>&) {
@@ -142,35 +142,6 @@ Result<ScoreTextResult> read_score_text_result(const Value& v, const std::vector
   out.bytes = scored;
   out.file_bytes = whole;
   out.usage = u;
-  return out;
-}
-
-Value to_wire(const EmbedResult& r, std::vector<TensorLease>& tensors) {
-  Value::Array tokens, truncated;
-  for (const int n : r.tokens) tokens.emplace_back(n);
-  for (const bool b : r.truncated) truncated.emplace_back(b);
-  tensors.push_back(r.embeddings);
-  return Value::object({{"tokens", Value::array(std::move(tokens))},
-                        {"truncated", Value::array(std::move(truncated))},
-                        {"model_digest", wire_text(r.model_digest)},
-                        {"usage", usage_value(r.usage)}});
-}
-
-Result<EmbedResult> read_embed_result(const Value& v, const std::vector<TensorLease>& tensors) {
-  EmbedResult out;
-  WireReader reader(v, "embed result");
-  reader.read("tokens", out.tokens);
-  reader.read("truncated", out.truncated);
-  reader.read("model_digest", out.model_digest);
-  const Value* usage = reader.take("usage", Value::Type::kObject);
-  CONSORT_CHECK_OK(reader.finish());
-  if (out.tokens.size() != out.truncated.size())
-    return fail(ErrorKind::kInvalid, "'tokens' and 'truncated' differ in length", "embed result");
-  CONSORT_TRY(u, read_usage(usage));
-  CONSORT_TRY(embeddings, take_tensor(tensors, "embeddings", DType::kF32,
-                                      {static_cast<std::int64_t>(out.tokens.size()), -1}));
-  out.usage = u;
-  out.embeddings = std::move(embeddings);
   return out;
 }
 

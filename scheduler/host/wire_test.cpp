@@ -62,9 +62,6 @@ TEST(Wire, RequestsComeBackAsTheyWere) {
 
   const auto text = read_score_text_request(over_the_wire(to_wire(ScoreTextRequest{"abc", 64})));
   EXPECT_EQ(text->context, 64);
-  const auto embed = read_embed_request(over_the_wire(to_wire(EmbedRequest{{"x", "y"}, "query"})));
-  EXPECT_EQ(embed->texts.size(), 2u);
-  EXPECT_EQ(embed->input_type, "query");
   const auto logits = read_logits_request(over_the_wire(to_wire(LogitsRequest{{1, 2, 3}, 7})));
   EXPECT_EQ(logits->token_ids, (std::vector<TokenId>{1, 2, 3}));
   EXPECT_EQ(logits->top, 7);
@@ -87,22 +84,6 @@ TEST(Wire, ResultsComeBackAsTheyWere) {
   ASSERT_TRUE(score);
   EXPECT_TRUE(std::isinf(score->candidates[0].logprob_nats));
   EXPECT_EQ(score->candidates[0].bytes, 9u);
-
-  auto rows = std::make_shared<std::vector<float>>(6, 1.0f);
-  EmbedResult e;
-  e.embeddings = {"embeddings", make_view(rows->data(), DType::kF32, {2, 3}), rows};
-  e.tokens = {4, 5};
-  e.truncated = {false, true};
-  e.model_digest = "abc";
-  const Value body = to_wire(e, tensors);
-  const auto embed = read_embed_result(over_the_wire(body), tensors);
-  ASSERT_TRUE(embed) << embed.error().line();
-  EXPECT_EQ(embed->embeddings.view.data, reinterpret_cast<std::byte*>(rows->data()));
-  EXPECT_EQ(embed->truncated, e.truncated);
-  EXPECT_EQ(embed->model_digest, "abc");
-  tensors[0].view.dims[0] = 3;
-  EXPECT_FALSE(read_embed_result(body, tensors));
-  EXPECT_FALSE(read_embed_result(body, {}));
 
   const Error error{ErrorKind::kMemory, "what", "where", "hint"};
   const Error again = read_error(over_the_wire(to_wire(error)));
@@ -177,7 +158,7 @@ TEST(Wire, MutatedBodies) {
     ++parsed;
     accepted += read_generate_request(*v).has_value() + read_wire_request(*v).has_value() +
                 read_generate_result(*v, {}).has_value() + read_score_result(*v, {}).has_value() +
-                read_embed_result(*v, {}).has_value() + read_logits_result(*v, {}).has_value();
+                read_logits_result(*v, {}).has_value();
     (void)read_error(*v);
     (void)read_text_chunk(*v);
   }

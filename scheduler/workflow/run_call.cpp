@@ -145,6 +145,8 @@ Outcome<ActResult> land(Flight& flight, const Active& active, SteadyTime deadlin
 Running<ActResult> act_call(RunState& run, Active& active, const CallTask& act) {
   Result<Value> with = act.with.evaluate(active.input, active.bindings(), run.evaluation);
   if (!with) co_return tl::unexpected(active.expression_problem(with.error()));
+  with = act.handler->arguments(std::move(*with));
+  if (!with) co_return tl::unexpected(active.problem(with.error()));
   if (act.options)
     if (Status valid = act.options->check(*with); !valid)
       co_return tl::unexpected(active.problem("validation", "with: " + error_text(valid.error())));

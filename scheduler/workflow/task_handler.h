@@ -41,6 +41,9 @@ class TaskHandler {
   virtual ~TaskHandler() = default;
   virtual std::string_view kind() const = 0;        // "generate"
   virtual const Value& options_schema() const = 0;  // JSON Schema of `with`, shown in the document's schema
+  // `with` after its expressions were evaluated and before it is checked against options_schema(): what
+  // stands for something else (a blob for its text) is put in here. Must not wait for anything.
+  virtual Result<Value> arguments(Value with) const { return with; }
   // `with` has been evaluated and validated against options_schema().
   virtual boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) = 0;
 };

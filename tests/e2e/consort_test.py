@@ -269,6 +269,70 @@ class Numbers(Case):
             self.assertAlmostEqual(t[f"{i}.logsumexp"][1][-1], total, delta=1e-3)
 
 
+class Items(Case):
+    def test_a_broken_line_of_embed_fails_alone(self):
+        given = (b'{"text": "one"}\n{"text": 3}\nnot json\n{"image": "no-such.png"}\n{"smiles": "CCO"}\n{}\n'
+                 b'{"text": "one"}\n')
+        out = self.lines("embed", "--model", MINILM, given=given, expect=3)
+        self.assertEqual(["error" in line for line in out], [False, True, True, True, True, True, False])
+        self.assertEqual(out[0], out[6])
+        self.assertEqual((out[0]["tokens"], len(out[0]["embedding"])), (3, 384))
+        self.assertEqual([line["error"]["type"].rsplit(":", 1)[1] for line in out[1:6]],
+                         ["invalid", "invalid", "notFound", "unsupported", "invalid"])
+
+    def test_a_long_text_is_cut_and_says_so(self):
+        out = self.lines("embed", "--model", MINILM, given=[{"text": "harbour " * 600}, {"text": "harbour"}])
+        self.assertEqual((out[0]["tokens"], out[0]["truncated"]), (256, True))
+        self.assertNotIn("truncated", out[1])
+
+    def test_neighbours_do_not_matter(self):
+        texts = [r["text"] for r in rows("all-minilm-l6-v2.texts.jsonl")][:40]
+        together = self.lines("embed", "--model", MINILM, given=[{"text": t} for t in texts])
+        alone = self.lines("embed", "--model", MINILM, "--threads", 1, given=[{"text": texts[17]}])
+        self.assertEqual(alone[0], together[17])
+
+    def test_what_a_model_does_not_do(self):
+        self.write("a.txt", "text")
+        self.problem("classify", "--model", MINILM, "a.txt", expect=3, kind="unsupported")
+        self.problem("classify", "--model", MINILM, "a.txt", "--labels", "cat,dog", expect=3, kind="unsupported")
+        self.problem("classify", "--model", SMOLLM, "a.txt", expect=3, kind="unsupported")
+        pair = b'{"query": "q", "passage": "p"}\n'
+        self.problem("rerank", "--model", MINILM, expect=3, kind="unsupported", given=pair)
+        self.problem("embed", "--model", MINILM, "--level", "part", expect=3, kind="unsupported",
+                     given=b'{"text": "x"}\n')
+        self.run_("classify", "--model", MINILM, expect=2)
+
+
+class Blobs(Case):
+    def test_a_file_is_a_blob_and_its_text_where_a_text_is_wanted(self):
+        self.write("note.txt", "The ferry leaves at nine.")
+        path = self.workflow([
+            {"see": {"set": {"handle": "${ .note }", "size": "${ .note.bytes }", "type": "${ .note.mediaType }"},
+                     "export": {"as": "${ {seen: .} }"}}},
+            {"embed": {"call": "embed", "with": {"model": MINILM, "input": "${ $workflow.input.note }"}}},
+            {"plain": {"call": "embed", "with": {"model": MINILM, "input": "The ferry leaves at nine."},
+                       "input": {"from": "${ {first: .} }"},
+                       "output": {"as": "${ {same: (.embedding == $input.first.embedding), seen: $context.seen} }"}}}])
+        out = self.json_("run", path, "--input", "note=@note.txt", "--run-id", "blob")["output"]
+        self.assertTrue(out["same"])
+        self.assertEqual((out["seen"]["size"], out["seen"]["type"]), (25, "text/plain"))
+        self.assertEqual(out["seen"]["handle"]["name"], "note.txt")
+        self.problem("run", path, "--input", "note=@no-such.txt", expect=4, kind="notFound")
+
+    def test_a_resumed_run_has_its_blobs(self):
+        self.write("note.txt", "The ferry leaves at nine.")
+        path = self.workflow([{"rest": {"wait": {"seconds": 6}}},
+                              {"embed": {"call": "embed", "output": {"as": "${ .tokens }"},
+                                         "with": {"model": MINILM, "input": "${ $workflow.input.note }"}}}])
+        run = self.start("run", path, "--run-id", "slow", "--input", "note=@note.txt", "--json")
+        time.sleep(3)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=30)
+        self.assertEqual(run.returncode, 130, err)
+        (self.path / "note.txt").unlink()
+        self.assertEqual(self.json_("run", path, "--resume", "slow")["output"], 8)
+
+
 class Memory(Case):
     def test_ingest_and_search(self):
         notes = self.path / "notes"

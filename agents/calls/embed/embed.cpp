@@ -1,5 +1,5 @@
-// call: embed. Embeddings of one text or a list of texts.
-#include "agents/calls/options.h"
+// call: embed. Embeddings of one item or a list of items.
+#include "agents/calls/model_call.h"
 
 namespace consort {
 namespace {
@@ -8,49 +8,48 @@ constexpr std::string_view kSchema =
 #include "agents/calls/embed/schema.json.inc"
     ;
 
-Value row_value(const TensorView& view, std::int64_t row) {
-  const float* values = view.as<float>() + row * view.cols();
+Value part_rows(const EmbedResult& result, std::size_t item) {
+  const TensorView rows = result.item(item);
   Value::Array out;
-  out.reserve(static_cast<std::size_t>(view.cols()));
-  for (std::int64_t i = 0; i < view.cols(); ++i) out.emplace_back(static_cast<double>(values[i]));
+  for (std::int64_t i = 0; i < rows.rows(); ++i) out.push_back(row_value(rows, i));
   return Value::array(std::move(out));
 }
 
 Value output_value(const EmbedResult& result, bool single) {
-  const TensorView& view = result.embeddings.view;
-  if (single) return Value::object({{"embedding", row_value(view, 0)}, {"truncated", result.truncated.at(0)}});
+  const bool parts = result.level == EmbeddingLevel::kPart;
+  if (single)
+    return Value::object({parts ? Value::Member{"embeddings", part_rows(result, 0)}
+                                : Value::Member{"embedding", row_value(result.item(0), 0)},
+                          {"tokens", result.tokens[0]},
+                          {"truncated", result.truncated[0]}});
   Value::Array rows;
-  for (std::int64_t i = 0; i < view.rows(); ++i) rows.push_back(row_value(view, i));
-  return Value::object({{"embeddings", Value::array(std::move(rows))}});
+  for (std::size_t i = 0; i < result.items(); ++i)
+    rows.push_back(parts ? Value::object({{"embeddings", part_rows(result, i)}})
+                         : row_value(result.item(i), 0));
+  return Value::object({{parts ? "items" : "embeddings", Value::array(std::move(rows))}});
 }
 
-class EmbedCall final : public TaskHandler {
+class EmbedCall final : public CallHandler {
  public:
-  explicit EmbedCall(CallServices services) : services_(services), schema_(embedded_schema(kSchema)) {}
-  std::string_view kind() const override { return "embed"; }
-  const Value& options_schema() const override { return schema_; }
+  explicit EmbedCall(CallServices services) : CallHandler(services, "embed", kSchema) {}
 
   boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
-    if (services_.models == nullptr) co_return not_connected("embed", "models");
+    auto inputs = read_model_inputs(with.get("input"), services_.blobs);
+    if (!inputs) co_return forward_error(inputs);
+    if (inputs->items.empty())
+      co_return TaskOutcome{Value::object({{"embeddings", Value::array()}}), Value()};
     EmbedRequest request;
-    const Value input = with.get("input");
-    if (input.is_string()) {
-      request.texts.push_back(input.as_string());
-    } else {
-      for (const Value& text : input.as_array()) request.texts.push_back(text.as_string());
-    }
-    if (request.texts.empty()) co_return TaskOutcome{Value::object({{"embeddings", Value::array()}}), Value()};
+    request.inputs = std::move(inputs->items);
     if (const Value* type = with.find("inputType")) request.input_type = type->as_string();
-    auto model = co_await services_.models->acquire(with.get("model").as_string(), request_context(context));
-    if (!model) co_return forward_error(model);
-    auto result = co_await model->embed(std::move(request), request_context(context));
+    if (const Value* level = with.find("level"))
+      request.level = level->as_string() == "part" ? EmbeddingLevel::kPart : EmbeddingLevel::kItem;
+    auto asked = ask_model(services_.models, with.get("model").as_string(), &ModelHandle::embed,
+                           std::move(request), request_context(context));
+    auto result = co_await std::move(asked);
     if (!result) co_return forward_error(result);
-    co_return TaskOutcome{output_value(*result, input.is_string()), usage_value(result->usage)};
+    if (auto good = first_error(*result, inputs->single); !good) co_return forward_error(good);
+    co_return TaskOutcome{output_value(*result, inputs->single), usage_value(result->usage)};
   }
-
- private:
-  CallServices services_;
-  Value schema_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "agents/calls/ensemble/items.h"
 #include "agents/calls/ensemble/members.h"
 #include "agents/calls/ensemble/side_by_side.h"
 #include "agents/calls/options.h"
@@ -24,17 +25,6 @@ struct Seat {
   std::vector<CandidateScore> scores;
   Usage usage;
 };
-
-void add(Usage& sum, const Usage& part) {
-  sum.prompt_tokens += part.prompt_tokens;
-  sum.cached_tokens += part.cached_tokens;
-  sum.completion_tokens += part.completion_tokens;
-  sum.queue_ms += part.queue_ms;
-  sum.prefill_ms += part.prefill_ms;
-  sum.decode_ms += part.decode_ms;
-  sum.flop += part.flop;
-  sum.bytes += part.bytes;
-}
 
 // Requests as coroutines of their own: handle, request and context live in their frames.
 Async<GenerateResult> generate(ModelHandle model, GenerateRequest request, RequestContext context,
@@ -145,7 +135,7 @@ boost::asio::awaitable<Status> Session::ask_for_answers() {
     } else {
       seat.answer = text_of(results[m]->text);
       seat.answer_logprob = results[m]->logprob_nats;
-      add(seat.usage, results[m]->usage);
+      seat.usage += results[m]->usage;
     }
   }
   co_return check_members();
@@ -197,8 +187,8 @@ void Session::keep_scores(Seat& seat, const ScoreResult& scored, const ScoreResu
   }
   if (contrast != nullptr)
     for (CandidateScore& kept : seat.scores) kept.logprob_nats -= best;
-  add(seat.usage, scored.usage);
-  if (contrast != nullptr) add(seat.usage, contrast->usage);
+  seat.usage += scored.usage;
+  if (contrast != nullptr) seat.usage += contrast->usage;
 }
 
 boost::asio::awaitable<Status> Session::ask_for_scores() {
@@ -253,7 +243,7 @@ Value Session::usage() const {
   Usage sum;
   Value::Object members;
   for (std::size_t m = 0; m < seats_.size(); ++m) {
-    add(sum, seats_[m].usage);
+    sum += seats_[m].usage;
     members.emplace_back(plan_.members[m].name, usage_value(seats_[m].usage));
   }
   return usage_value(sum).with("members", Value::object(std::move(members)));
@@ -318,6 +308,11 @@ class EnsembleCall final : public TaskHandler {
 
   boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
     if (services_.models == nullptr) co_return not_connected("ensemble", "models");
+    const Value task = with.get("task");
+    if (task == Value("classify") || task == Value("embed")) {
+      auto items = run_item_ensemble(services_, context, std::move(with));
+      co_return co_await std::move(items);
+    }
     auto plan = read_plan(with, context.agents);
     if (!plan) co_return forward_error(plan);
     Session session(*services_.models, context, std::move(*plan));

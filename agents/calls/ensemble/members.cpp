@@ -142,6 +142,17 @@ void add_candidate(std::vector<Candidate>& candidates, const std::string& text, 
   if (std::find(at->from.begin(), at->from.end(), from) == at->from.end()) at->from.push_back(from);
 }
 
+Result<std::vector<Member>> read_members(const Value& with, const Value* agents) {
+  std::vector<Member> members;
+  for (const Value& entry : with.get("members").as_array()) {
+    CONSORT_TRY(member, read_member(entry, with, agents));
+    members.push_back(std::move(member));
+  }
+  make_names_unique(members);
+  CONSORT_CHECK_OK(read_weights(with.get("weights"), members));
+  return members;
+}
+
 Result<Plan> read_plan(const Value& with, const Value* agents) {
   Plan plan;
   plan.task = text_or(with, "task", "generate");
@@ -158,12 +169,8 @@ Result<Plan> read_plan(const Value& with, const Value* agents) {
   plan.policy.report_errors = text_or(with, "onMemberError", "fail") == "report";
   if (const Value* least = with.find("minMembers"))
     plan.policy.min_members = static_cast<std::size_t>(least->as_integer());
-  for (const Value& entry : with.get("members").as_array()) {
-    CONSORT_TRY(member, read_member(entry, with, agents));
-    plan.members.push_back(std::move(member));
-  }
-  make_names_unique(plan.members);
-  CONSORT_CHECK_OK(read_weights(with.get("weights"), plan.members));
+  CONSORT_TRY(members, read_members(with, agents));
+  plan.members = std::move(members);
   CONSORT_CHECK_OK(read_views(with, plan));
   CONSORT_CHECK_OK(read_candidates(with, plan));
   if (const Value* join = with.find("join")) plan.join = join->as_string();

@@ -42,6 +42,10 @@ struct Plan {
   std::vector<std::string> signals;
 };
 
+// The members with unique names and their weights. Errors: kInvalid (an unknown agent, weights that do not
+// fit).
+Result<std::vector<Member>> read_members(const Value& with, const Value* agents);
+
 // `with` has passed the schema. Errors: kInvalid (no prompt, an unknown strategy, weights that do not fit,
 // options that contradict each other).
 Result<Plan> read_plan(const Value& with, const Value* agents);

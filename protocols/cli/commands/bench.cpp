@@ -17,7 +17,9 @@ constexpr Bench kBenches[] = {
     {"prefill", "prompt tokens per second of one request", bench::prefill},
     {"decode", "new tokens per second, all --sequences together", bench::decode},
     {"batch", "8 requests at once against one after the other; their texts must be equal", bench::batch},
-    {"embed", "texts per second of an encoder", bench::embed},
+    {"embed", "texts, graphs or images per second of an encoder", bench::embed},
+    {"classify", "images, files or graphs per second of a classifier", bench::classify},
+    {"rerank", "pairs of texts per second of a reranker", bench::rerank},
     {"steps", "microseconds of a workflow's step", bench::steps},
     {"bus", "messages per second and round trips over the bus", bench::bus},
     {"load", "start of the program to the first token", bench::load},
@@ -27,8 +29,9 @@ constexpr Bench kBenches[] = {
 }  // namespace
 
 void add_bench(CLI::App& app, CliContext& c) {
-  auto* group = app.add_subcommand(
-      "bench", "engine benchmarks: prefill | decode | batch | embed | steps | bus | load | memory");
+  auto* group = app.add_subcommand("bench",
+                                   "engine benchmarks: prefill | decode | batch | embed | classify | rerank "
+                                   "| steps | bus | load | memory");
   group->require_subcommand(1);
   auto f = std::make_shared<bench::Flags>();
   for (const Bench& one : kBenches) {

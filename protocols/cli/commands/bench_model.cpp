@@ -1,4 +1,4 @@
-// bench prefill | decode | batch | embed: a model through the bus, as agents call it.
+// bench prefill | decode | batch: a language model through the bus, as agents call it.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -10,11 +10,6 @@ namespace consort::bench {
 namespace {
 
 constexpr const char* kTextModel = "smollm2-135m-instruct";
-constexpr const char* kEncoder = "all-minilm-l6-v2";
-
-boost::asio::awaitable<Result<ModelHandle>> acquire(Engine& engine, std::string model) {
-  co_return co_await engine.models().acquire(std::move(model), engine.request());
-}
 
 struct Rig {
   std::string model;
@@ -30,7 +25,7 @@ Result<Rig> start(CliContext& c, const Flags& f, const char* fallback) {
   const int vocabulary = files.tokenizer->vocab_size();
   const Machine machine = measure_machine(c);
   CONSORT_TRY(engine, Engine::start(c));
-  CONSORT_TRY(handle, engine->wait(acquire(*engine, model)));
+  CONSORT_TRY(handle, engine->acquire(model));
   const std::uint64_t seed = c.options.seed.value_or(1);
   return Rig{model, machine, std::move(engine), std::move(handle), FreshPrompts(vocabulary, seed)};
 }
@@ -209,51 +204,6 @@ Result<Value> batch(CliContext& c, const Flags& f) {
   out.emplace_back("alone", Value::object(std::move(alone_out)));
   out.emplace_back("ratio", ratio_out.front().second);
   out.emplace_back("texts_equal", true);
-  out.emplace_back("roof", roof_value(rig.machine));
-  return Value::object(std::move(out));
-}
-
-namespace {
-
-boost::asio::awaitable<Result<EmbedResult>> embed_texts(ModelHandle handle, EmbedRequest request,
-                                                        RequestContext context) {
-  co_return co_await handle.embed(std::move(request), std::move(context));
-}
-
-}  // namespace
-
-Result<Value> embed(CliContext& c, const Flags& f) {
-  constexpr int kTexts = 64, kWords = 24;
-  CONSORT_TRY(rig, start(c, f, kEncoder));
-  Progress progress(c.console, "embed", "rounds");
-  std::vector<double> rates;
-  std::vector<float> first;
-  const auto texts = [&](int round) {
-    EmbedRequest request;
-    for (int t = 0; t < kTexts; ++t) {
-      std::string text = fmt::format("note {} of round {}:", t, round);
-      for (const TokenId id : rig.prompts.next(kWords)) text += fmt::format(" w{}", id % 1000);
-      request.texts.push_back(std::move(text));
-    }
-    return request;
-  };
-  for (int round = 0; round < f.rounds; ++round) {
-    const EmbedRequest request = texts(round);
-    const auto begin = Clock::now();
-    CONSORT_TRY(answer, rig.engine->wait(embed_texts(rig.handle, request, rig.engine->request())));
-    rates.push_back(kTexts / milliseconds_since(begin) * 1000);
-    const TensorView v = answer.embeddings.view;
-    const float* row = reinterpret_cast<const float*>(v.data);
-    double norm = 0;
-    for (std::int64_t i = 0; i < v.dims[1]; ++i) norm += static_cast<double>(row[i]) * row[i];
-    if (v.dims[0] != kTexts || norm < 0.98 || norm > 1.02)
-      return fail(ErrorKind::kRuntime, "an embedding does not have length 1", "bench embed");
-    progress.update(static_cast<std::uint64_t>(round) + 1, static_cast<std::uint64_t>(f.rounds));
-  }
-  progress.finish();
-  Value::Object out = head("embed", rig, f);
-  append_samples(out, "texts_per_s", rates);
-  out.emplace_back("texts", kTexts);
   out.emplace_back("roof", roof_value(rig.machine));
   return Value::object(std::move(out));
 }

@@ -65,6 +65,8 @@ Result<Value> prefill(CliContext& c, const Flags& f);
 Result<Value> decode(CliContext& c, const Flags& f);
 Result<Value> batch(CliContext& c, const Flags& f);
 Result<Value> embed(CliContext& c, const Flags& f);
+Result<Value> classify(CliContext& c, const Flags& f);
+Result<Value> rerank(CliContext& c, const Flags& f);
 Result<Value> steps(CliContext& c, const Flags& f);
 Result<Value> bus(CliContext& c, const Flags& f);
 Result<Value> load(CliContext& c, const Flags& f);

@@ -6,6 +6,7 @@
 namespace consort {
 
 void add_bench(CLI::App& app, CliContext& c);
+void add_classify(CLI::App& app, CliContext& c);
 void add_embed(CLI::App& app, CliContext& c);
 void add_ensemble(CLI::App& app, CliContext& c);
 void add_generate(CLI::App& app, CliContext& c);
@@ -14,6 +15,7 @@ void add_memory(CLI::App& app, CliContext& c);
 void add_models(CLI::App& app, CliContext& c);
 void add_node(CLI::App& app, CliContext& c);
 void add_render(CLI::App& app, CliContext& c);
+void add_rerank(CLI::App& app, CliContext& c);
 void add_run(CLI::App& app, CliContext& c);
 void add_runs(CLI::App& app, CliContext& c);
 void add_score(CLI::App& app, CliContext& c);

@@ -11,6 +11,7 @@
 #include "protocols/cli/trace_page.h"
 #include "protocols/cli/write_file.h"
 #include "protocols/json/problem_json.h"
+#include "scheduler/blob/blob_store.h"
 #include "scheduler/workflow/runner.h"
 
 namespace consort {
@@ -24,11 +25,13 @@ struct Flags {
 // Says on stderr which task runs; one line each, nothing with --quiet.
 void narrate(CliContext& c, const RunEvent& event) {
   if (c.options.quiet || event.type != "task") return;
-  const Value status = event.data.get("status"), kind = event.data.get("kind"), took = event.data.get("milliseconds");
+  const Value status = event.data.get("status"), kind = event.data.get("kind"),
+              took = event.data.get("milliseconds");
   if (!status.is_string() || status.as_string() == "sent") return;
   // Steps that only move data are too quick to be worth a line each.
   if (kind.is_string() && !kind.as_string().starts_with("call") && status.as_string() == "finished") return;
-  c.console.note(fmt::format("   {:<9} {:<36} {} {}", status.as_string(), event.task, kind.is_string() ? kind.as_string() : "",
+  c.console.note(fmt::format("   {:<9} {:<36} {} {}", status.as_string(), event.task,
+                             kind.is_string() ? kind.as_string() : "",
                              took.is_number() ? fmt::format("{:.0f} ms", took.as_number()) : ""));
 }
 
@@ -63,13 +66,14 @@ Result<int> finish(CliContext& c, const Flags& f, Engine& engine, const RunRepor
   } else if (completed) {
     c.console.line(report.output.is_string() ? report.output.as_string() : write_json_pretty(report.output));
   }
-  c.console.note(fmt::format("[run {} {}, {} tasks, {} from the journal, seed {}]", report.run_id, report.status,
-                             report.tasks, report.replayed, report.seed));
+  c.console.note(fmt::format("[run {} {}, {} tasks, {} from the journal, seed {}]", report.run_id,
+                             report.status, report.tasks, report.replayed, report.seed));
   if (completed) return 0;
   const Error error = report.problem ? error_of(*report.problem)
                                      : Error{ErrorKind::kRuntime, "the run ended as " + report.status};
   if (report.status == "interrupted")
-    c.console.note("go on with: consort run " + f.file + (f.file.empty() ? "" : " ") + "--resume " + report.run_id);
+    c.console.note("go on with: consort run " + f.file + (f.file.empty() ? "" : " ") + "--resume " +
+                   report.run_id);
   if (c.options.json) return exit_status(error.kind);
   return tl::unexpected(error);
 }
@@ -93,6 +97,9 @@ Result<int> run(CliContext& c, const Flags& f) {
         c.console.note(f.file + "#" + finding.pointer + ": " + finding.kind + ": " + finding.message);
     return tl::unexpected(findings_error(loaded.findings, f.file));
   }
+  // The run's record names the blobs of its input: they are kept first, so that it can be resumed.
+  for (Blob& blob : input.blobs) CONSORT_CHECK_OK(engine->blobs().put(std::move(blob)));
+  CONSORT_CHECK_OK(engine->blobs().keep_all(input.value));
   RunOptions options;
   options.run_id = f.resume.empty() ? f.run_id : f.resume;
   options.seed = c.options.seed;
@@ -100,9 +107,9 @@ Result<int> run(CliContext& c, const Flags& f) {
   options.limits.value_bytes = c.options.value_bytes;
   options.on_event = [&c](const RunEvent& event) { narrate(c, event); };
   Runner runner(engine->io().get_executor(), engine->call_kinds(), &engine->journal());
-  CONSORT_TRY(report, f.resume.empty()
-                          ? engine->wait(runner.run(loaded.workflow, std::move(input), std::move(options)))
-                          : engine->wait(runner.resume(loaded.workflow, std::move(options))));
+  CONSORT_TRY(report, f.resume.empty() ? engine->wait(runner.run(loaded.workflow, std::move(input.value),
+                                                                 std::move(options)))
+                                       : engine->wait(runner.resume(loaded.workflow, std::move(options))));
   return finish(c, f, *engine, report);
 }
 
@@ -112,7 +119,8 @@ void add_run(CLI::App& app, CliContext& c) {
   auto* sub = app.add_subcommand("run", "run a workflow");
   auto f = std::make_shared<Flags>();
   sub->add_option("workflow", f->file, "workflow document (JSON)");
-  sub->add_option("--input", f->inputs, "KEY=VALUE (string) or KEY:=JSON; may stand several times");
+  sub->add_option("--input", f->inputs,
+                  "KEY=VALUE (string), KEY:=JSON or KEY=@FILE (a blob); may stand several times");
   sub->add_option("--input-file", f->input_file, "the input as a JSON file");
   sub->add_option("--run-id", f->run_id, "id of the new run (default: made up)");
   sub->add_option("--resume", f->resume, "go on with this stored run");

@@ -1,0 +1,21 @@
+// Items for benches of networks, made here: nothing is read from disk.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "scheduler/host/requests.h"
+
+namespace consort::bench {
+
+struct ItemSet {
+  const char* unit;  // "texts_per_s"
+  std::vector<ModelInput> items;
+};
+// Sentences of 6 to 40 words; drug-like molecules; PNG pictures of 640 x 480 pixels; source files of 2 KiB.
+ItemSet sentences(int count);
+ItemSet molecules(int count);
+ItemSet pictures(int count);
+ItemSet source_files(int count);
+
+}  // namespace consort::bench

@@ -1,0 +1,87 @@
+// Commands that answer item by item: lines are gathered into blocks, so that a block is one request and the
+// model sees many items at once; answers come in the order of the input.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocols/cli/context.h"
+
+namespace consort {
+
+inline constexpr std::size_t kBlockItems = 128;
+
+// Lines of standard input, which knows whether another one is there already.
+class InputLines {
+ public:
+  bool next(std::string& line);  // waits; false at the end
+  bool ready();                  // next() would not wait
+
+ private:
+  bool fill();
+  std::string buffer_;
+  std::size_t at_ = 0;
+  bool ended_ = false;
+};
+
+using ItemAnswers = std::vector<Result<Value>>;
+
+// Prints one line for each entry of a block: an item's answer, or {"error": problem} and sets `status` to 3.
+// `answers` belong to the entries that are items, in their order.
+template <typename Item>
+void print_block(CliContext& context, const std::vector<Result<Item>>& block, ItemAnswers answers,
+                 int& status) {
+  std::size_t next = 0;
+  for (const auto& entry : block) {
+    const Result<Value> line = entry ? std::move(answers[next++]) : forward_error(entry);
+    if (!line) status = 3;
+    context.console.json_line(line ? *line : Value::object({{"error", problem_value(line.error())}}));
+  }
+}
+
+// The items of a block that could be read.
+template <typename Item>
+std::vector<Item> items_of(std::vector<Result<Item>>& block) {
+  std::vector<Item> out;
+  for (auto& entry : block)
+    if (entry) out.push_back(std::move(*entry));
+  return out;
+}
+
+// Standard input as JSON Lines. `read` makes an item of a line, `answer` answers those of a block. What stood
+// in the pipe together is a block; nothing waits for a block to be full. Errors: those of `answer` as a
+// whole, kCancelled.
+template <typename Item>
+Result<int> answer_lines(CliContext& context,
+                         const std::function<Result<Item>(const Value& line, const std::string& where)>& read,
+                         const std::function<Result<ItemAnswers>(std::vector<Item>)>& answer) {
+  std::vector<Result<Item>> block;
+  int status = 0;
+  const auto flush = [&]() -> Status {
+    std::vector<Item> items = items_of(block);
+    ItemAnswers answers;
+    if (!items.empty()) {
+      CONSORT_TRY(given, answer(std::move(items)));
+      answers = std::move(given);
+    }
+    print_block(context, block, std::move(answers), status);
+    block.clear();
+    return {};
+  };
+  InputLines lines;
+  std::string text;
+  for (std::size_t number = 1; lines.next(text); ++number) {
+    if (context.stop.stop_requested()) return fail(ErrorKind::kCancelled, "interrupted", "standard input");
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string where = "line " + std::to_string(number);
+    auto line = parse_json(text, where);
+    block.push_back(line ? read(*line, where) : forward_error(line));
+    if (block.size() >= kBlockItems || !lines.ready()) CONSORT_CHECK_OK(flush());
+  }
+  CONSORT_CHECK_OK(flush());
+  return status;
+}
+
+}  // namespace consort
