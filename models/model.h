@@ -1,5 +1,6 @@
-// Model (text generation) and Encoder (embeddings): what an architecture implements and what the scheduler
-// drives. One instance serves every sequence of its host; the lane's thread alone calls forward.
+// Model: text generation, as an architecture implements it and the scheduler drives it (models that answer in
+// one pass: models/network/network.h). One instance serves every sequence of its host; the lane's thread alone
+// calls forward.
 #pragma once
 
 #include <cstdint>
@@ -75,28 +76,6 @@ class Model {
   virtual Status forward(Exec& exec, const StepBatch& batch, StepOutput& output) = 0;
   virtual void set_layer_probe(LayerProbe probe) = 0;
   // Watches the ops of the following forward passes (models/layers/ops.h); nullptr ends it. Not owned.
-  virtual void set_op_recorder(OpRecorder* recorder) { static_cast<void>(recorder); }
-};
-
-struct EncoderInfo {
-  std::string id, architecture;
-  int dimension = 0;
-  int max_tokens = 0;       // the model's own limit, special tokens included
-  std::string pooling;      // "mean", "cls"
-  bool normalised = true;
-  double flop_per_token = 0;
-  std::size_t weight_bytes = 0;
-  std::string weights_digest;
-};
-
-class Encoder {
- public:
-  virtual ~Encoder() = default;
-  virtual const EncoderInfo& info() const = 0;
-  // texts: token ids with specials, each at most max_tokens long. out: f32 [texts, dimension]. A text's
-  // embedding does not depend on its neighbours.
-  virtual Status embed(Exec& exec, std::span<const std::span<const std::int32_t>> texts, TensorView out) = 0;
-  virtual void set_layer_probe(LayerProbe probe) { static_cast<void>(probe); }
   virtual void set_op_recorder(OpRecorder* recorder) { static_cast<void>(recorder); }
 };
 

@@ -19,6 +19,8 @@ struct SourceFile {
   std::string source;  // its name in the memory
 };
 
+const std::vector<std::string> kPictures{".jpg", ".jpeg", ".png", ".webp"};
+
 bool wanted(const fs::path& path, const std::vector<std::string>& extensions) {
   return std::find(extensions.begin(), extensions.end(), path.extension().string()) != extensions.end();
 }
@@ -45,7 +47,7 @@ Result<std::vector<SourceFile>> list_files(const std::string& path,
   return files;
 }
 
-Result<std::string> read_text(const fs::path& path) {
+Result<std::string> read_bytes(const fs::path& path) {
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (error) return fail(ErrorKind::kIo, "the file cannot be read: " + error.message(), path.string());
@@ -59,6 +61,11 @@ Result<std::string> read_text(const fs::path& path) {
   if (!in.read(text.data(), static_cast<std::streamsize>(text.size()))) {
     return fail(ErrorKind::kIo, "the file cannot be read", path.string());
   }
+  return text;
+}
+
+Result<std::string> read_text(const fs::path& path) {
+  CONSORT_TRY(text, read_bytes(path));
   if (text.find('\0') != std::string::npos) {
     return fail(ErrorKind::kInvalid, "the file is not text", path.string());
   }
@@ -92,6 +99,24 @@ void count(const MemoryPlan& plan, IngestReport& report) {
   }
 }
 
+// Commits what a file gave, in place of what it gave before.
+Async<bool> replace_items(Retrieval& memory, std::string source, std::vector<NewItem> items,
+                          RememberOptions remember, std::vector<StoreWrite> more,
+                          const IngestOptions& options, IngestReport& report) {
+  report.items += items.size();
+  auto work = [&memory, source = std::move(source), list = std::move(items), remember, more = std::move(more),
+               options]() -> Result<MemoryPlan> {
+    CONSORT_TRY(plan, memory.plan_replace_source(options.name_space, source, list, remember));
+    plan.writes.insert(plan.writes.end(), more.begin(), more.end());
+    CONSORT_CHECK_OK(memory.commit(plan, options.durability));
+    return plan;
+  };
+  auto done = co_await on_blocking_pool(std::move(work));
+  if (!done) co_return forward_error(done);
+  count(*done, report);
+  co_return true;
+}
+
 // Which model made the vectors of a text does not change with the text's neighbours, so files embed one by
 // one.
 Async<bool> ingest_items(Retrieval& memory, ModelDirectory* models, std::string source,
@@ -106,22 +131,52 @@ Async<bool> ingest_items(Retrieval& memory, ModelDirectory* models, std::string 
     for (std::size_t i = 0; i < items.size(); ++i) items[i].embedding = std::move(embedded->vectors[i]);
     report.truncated +=
         static_cast<std::size_t>(std::count(embedded->truncated.begin(), embedded->truncated.end(), true));
-    report.usage.prompt_tokens += embedded->usage.prompt_tokens;
-    report.usage.prefill_ms += embedded->usage.prefill_ms;
-    report.usage.flop += embedded->usage.flop;
-    report.usage.bytes += embedded->usage.bytes;
+    report.usage += embedded->usage;
     remember.space = embedded->space;
   }
-  report.items += items.size();
-  auto work = [&memory, source = std::move(source), list = std::move(items), remember,
-               options]() -> Result<MemoryPlan> {
-    CONSORT_TRY(plan, memory.plan_replace_source(options.name_space, source, list, remember));
-    CONSORT_CHECK_OK(memory.commit(plan, options.durability));
-    return plan;
-  };
-  auto done = co_await on_blocking_pool(std::move(work));
-  if (!done) co_return forward_error(done);
-  count(*done, report);
+  auto replacing = replace_items(memory, std::move(source), std::move(items), remember, {}, options, report);
+  co_return co_await std::move(replacing);
+}
+
+Result<Picture> read_picture(const SourceFile& file, BlobStore& blobs) {
+  CONSORT_TRY(content, read_bytes(file.path));
+  CONSORT_TRY(blob, make_blob(SharedBytes::of(std::move(content)), file.source));
+  Picture picture;
+  CONSORT_TRY(handle, blobs.put(std::move(blob)));
+  picture.handle = std::move(handle);
+  picture.item.external_id = file.source;
+  picture.item.metadata["title"] = file.path.stem().string();
+  picture.item.provenance.source = file.source;
+  picture.item.provenance.task = "ingest";
+  return picture;
+}
+
+// A picture that cannot be read is a failure of the report.
+Async<bool> ingest_picture(Retrieval& memory, Projector& projector, const SourceFile& file,
+                           const IngestOptions& options, RequestContext context, IngestReport& report) {
+  auto reading = [file, blobs = options.blobs] { return read_picture(file, *blobs); };
+  auto picture = co_await on_blocking_pool(std::move(reading));
+  if (!picture) {
+    report.failures.push_back({file.source, picture.error()});
+    co_return true;
+  }
+  std::vector<Picture> one{std::move(*picture)};
+  auto describing = describe_pictures(projector, *options.blobs, std::move(one), std::move(context));
+  auto described = co_await std::move(describing);
+  if (!described) co_return forward_error(described);
+  report.usage += described->usage;
+  if (described->pictures[0].error) {
+    report.failures.push_back({file.source, *described->pictures[0].error});
+    co_return true;
+  }
+  RememberOptions remember;
+  remember.space = described->space;
+  std::vector<NewItem> items{std::move(described->pictures[0].item)};
+  auto replacing = replace_items(memory, file.source, std::move(items), remember,
+                                 std::move(described->writes), options, report);
+  if (auto done = co_await std::move(replacing); !done) co_return forward_error(done);
+  options.blobs->mark_kept(described->pictures[0].handle);
+  ++report.files;
   co_return true;
 }
 
@@ -130,12 +185,27 @@ Async<bool> ingest_items(Retrieval& memory, ModelDirectory* models, std::string 
 Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::string path,
                                 IngestOptions options, RequestContext context) {
   IngestReport report;
-  if (models == nullptr && !options.model.empty()) co_return not_connected("ingest", "models");
-  auto listing = [path, extensions = options.extensions] { return list_files(path, extensions); };
+  if (models == nullptr && (!options.model.empty() || options.pictures))
+    co_return not_connected("ingest", "models");
+  std::vector<std::string> extensions = options.extensions;
+  std::unique_ptr<Projector> projector;
+  if (options.pictures) {
+    auto made = make_projector(*models, *options.pictures);
+    if (!made) co_return forward_error(made);
+    projector = std::move(*made);
+    extensions.insert(extensions.end(), kPictures.begin(), kPictures.end());
+  }
+  auto listing = [path, extensions] { return list_files(path, extensions); };
   auto files = co_await on_blocking_pool(std::move(listing));
   if (!files) co_return forward_error(files);
   for (const SourceFile& file : *files) {
     if (context.stop.stop_requested()) co_return fail(ErrorKind::kCancelled, "stopped", file.source);
+    if (projector && wanted(file.path, kPictures)) {
+      auto taking = ingest_picture(memory, *projector, file, options, context, report);
+      if (auto done = co_await std::move(taking); !done) co_return forward_error(done);
+      if (options.on_file) options.on_file(report.files + report.failures.size(), files->size());
+      continue;
+    }
     auto reading = [file, split = options.split] { return read_items(file, split); };
     auto items = co_await on_blocking_pool(std::move(reading));
     if (!items) {

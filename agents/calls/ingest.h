@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agents/calls/embedding.h"
+#include "agents/calls/pictures.h"
 #include "memory/retrieval/retrieval.h"
 #include "memory/retrieval/text_splitter.h"
 
@@ -18,6 +18,10 @@ struct IngestOptions {
   std::string model = kDefaultEmbedder;  // empty: no vectors, only search by words finds the items
   SplitOptions split;
   std::vector<std::string> extensions{".md", ".markdown", ".txt"};  // of files inside a folder
+  // Pictures of a folder (.jpg, .jpeg, .png, .webp), or the one file: read when this is set. `blobs` keeps
+  // them.
+  std::optional<ProjectionOptions> pictures;
+  BlobStore* blobs = nullptr;
   Durability durability = Durability::kAsync;
   std::function<void(std::size_t done, std::size_t total)>
       on_file;  // after each file, on the coroutine's thread
@@ -39,8 +43,9 @@ inline constexpr std::size_t kMaxIngestFileBytes = 16u << 20;
 
 // `path`: a file, or a folder whose files (in it and below, in the order of their names) are read. An item's
 // source is the file's path inside the folder, its external id "<source>#<position>", its metadata {title,
-// section, position, line}. A file that was read before replaces what it gave then. Errors: kNotFound (path),
-// kInvalid (namespace), those of the model and the store; a single bad file is a failure of the report.
+// section, position, line}; a picture is one item with the file's path as its id (pictures.h). A file that
+// was read before replaces what it gave then. Errors: kNotFound (path), kInvalid (namespace), those of the
+// model and the store; a single bad file is a failure of the report.
 Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::string path,
                                 IngestOptions options, RequestContext context);
 

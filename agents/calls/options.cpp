@@ -15,7 +15,8 @@ Value embedded_schema(std::string_view text) {
 
 Result<std::vector<ChatMessage>> read_chat_messages(const Value& list) {
   if (!list.is_array() || list.size() == 0)
-    return fail(ErrorKind::kInvalid, "messages must be a list of {role, content} that is not empty", "messages");
+    return fail(ErrorKind::kInvalid, "messages must be a list of {role, content} that is not empty",
+                "messages");
   std::vector<ChatMessage> messages;
   for (const Value& m : list.as_array()) {
     const Value* role = m.find("role");
@@ -34,7 +35,8 @@ Result<Prompt> read_prompt(const Value& with) {
   const Value* messages = with.find("messages");
   if ((text != nullptr) == (messages != nullptr))
     return fail(ErrorKind::kInvalid, "give exactly one of prompt and messages", "with");
-  if (const Value* t = with.find("template")) prompt.plain_template = t->is_string() && t->as_string() == "plain";
+  if (const Value* t = with.find("template"))
+    prompt.plain_template = t->is_string() && t->as_string() == "plain";
   if (text != nullptr) {
     if (!text->is_string()) return fail(ErrorKind::kInvalid, "the prompt is not a text", "with/prompt");
     prompt.text = text->as_string();
@@ -115,8 +117,10 @@ std::string text_of(std::string_view bytes) {
 }
 
 tl::unexpected<Error> not_connected(std::string_view kind, std::string_view what) {
-  return fail(ErrorKind::kUnavailable, "call: " + std::string(kind) + " needs " + std::string(what) +
-              ", which this process does not have", "", "run it with `consort run`");
+  return fail(
+      ErrorKind::kUnavailable,
+      "call: " + std::string(kind) + " needs " + std::string(what) + ", which this process does not have", "",
+      "run it with `consort run`");
 }
 
 }  // namespace consort

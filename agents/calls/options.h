@@ -1,5 +1,5 @@
-// What the options (`with`) of several call kinds share. The runner has validated them against the kind's schema;
-// these functions turn them into requests.
+// What the options (`with`) of several call kinds share. The runner has validated them against the kind's
+// schema; these functions turn them into requests.
 #pragma once
 
 #include <string>

@@ -6,7 +6,8 @@
 
 namespace consort {
 
-// Emits {text} for each chunk, whole characters only; empty when nobody listens. The sink may outlive `context`.
+// Emits {text} for each chunk, whole characters only; empty when nobody listens. The sink may outlive
+// `context`.
 TextSink token_events(const TaskContext& context);
 
 }  // namespace consort

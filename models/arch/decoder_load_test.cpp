@@ -238,7 +238,7 @@ TEST(Registry, NamesAreThere) {
   for (const char* name : {"llama", "gemma3", "bert"}) {
     const Architecture* a = find_architecture(name);
     ASSERT_NE(a, nullptr) << name;
-    EXPECT_NE(a->load_model == nullptr, a->load_encoder == nullptr);
+    EXPECT_NE(a->load_model == nullptr, a->load_network == nullptr);
   }
   EXPECT_EQ(find_architecture("nonesuch"), nullptr);
 }

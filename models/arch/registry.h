@@ -13,10 +13,8 @@ namespace consort {
 
 struct Architecture {
   std::string name;  // as in the weight file: "llama", "gemma3", "bert"
-  // A text generator sets load_model, everything else load_network; load_encoder is the older way in.
+  // A text generator sets load_model, everything else load_network.
   Result<std::unique_ptr<Model>> (*load_model)(std::shared_ptr<const WeightSource>, LoadContext&) = nullptr;
-  Result<std::unique_ptr<Encoder>> (*load_encoder)(std::shared_ptr<const WeightSource>,
-                                                   LoadContext&) = nullptr;
   // `tokenizer` is null for a model that reads no text; the network keeps it.
   Result<std::unique_ptr<Network>> (*load_network)(std::shared_ptr<const WeightSource>,
                                                    std::shared_ptr<const Tokenizer> tokenizer,

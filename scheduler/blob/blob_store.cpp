@@ -124,11 +124,16 @@ Status BlobStore::keep_all(const Value& value, Durability durability) {
   for (const Value& handle : blob_handles_in(value)) {
     CONSORT_TRY(writes, kept_write(handle));
     CONSORT_CHECK_OK(store_->commit(writes, durability));
-    CONSORT_TRY(digest, blob_digest(handle));
-    std::lock_guard lock(mutex_);
-    if (const auto at = entries_.find(digest); at != entries_.end()) at->second.kept = true;
+    mark_kept(handle);
   }
   return {};
+}
+
+void BlobStore::mark_kept(const Value& handle) {
+  const auto digest = blob_digest(handle);
+  std::lock_guard lock(mutex_);
+  if (!digest) return;
+  if (const auto at = entries_.find(*digest); at != entries_.end()) at->second.kept = true;
 }
 
 BlobStoreStats BlobStore::stats() const {

@@ -35,6 +35,8 @@ class BlobStore {
   // What to commit so that the blob outlives the process: together with the record that names it. Empty
   // when it is in the store already. Errors: those of get().
   Result<std::vector<StoreWrite>> kept_write(const Value& handle);
+  // The writes of kept_write() were committed: memory may let the blob go.
+  void mark_kept(const Value& handle);
   // Commits kept_write() of every handle inside `value`.
   Status keep_all(const Value& value, Durability durability = Durability::kAsync);
 

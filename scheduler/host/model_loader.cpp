@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "models/arch/registry.h"
-#include "models/network/text_encoder.h"
 #include "models/tokenizer/load_chat_template.h"
 #include "scheduler/lane/lane.h"
 
@@ -26,9 +25,6 @@ Status load_weights(const Architecture& arch, LoadedModel& out, Lane& lane) {
     if (arch.load_model != nullptr) {
       CONSORT_TRY(model, arch.load_model(out.source, context));
       out.model = std::move(model);
-    } else if (arch.load_encoder != nullptr) {
-      CONSORT_TRY(encoder, arch.load_encoder(out.source, context));
-      out.network = network_of_encoder(std::move(encoder), out.tokenizer);
     } else {
       CONSORT_TRY(loaded, arch.load_network(out.source, out.tokenizer, context));
       out.network = std::move(loaded);

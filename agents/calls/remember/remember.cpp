@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "agents/calls/blocking.h"
-#include "agents/calls/embedding.h"
 #include "agents/calls/memory_values.h"
-#include "agents/calls/options.h"
+#include "agents/calls/model_call.h"
+#include "agents/calls/pictures.h"
 
 namespace consort {
 namespace {
@@ -18,13 +18,20 @@ std::string text_member(const Value& object, std::string_view key, std::string_v
   return v && v->is_string() ? v->as_string() : std::string(otherwise);
 }
 
-Result<std::vector<NewItem>> read_items(const Value& list, const TaskContext& context) {
+// The items of the call; `pictures` gets the places of those that are pictures.
+Result<std::vector<NewItem>> read_items(const Value& list, const TaskContext& context,
+                                        std::vector<std::size_t>& pictures) {
   std::vector<NewItem> items;
   for (const Value& v : list.as_array()) {
     NewItem item;
+    if (v.find("image") != nullptr)
+      pictures.push_back(items.size());
+    else if (v.is_object() && v.find("text") == nullptr)
+      return fail(ErrorKind::kInvalid, "an item has neither a text nor an image",
+                  "with/items/" + std::to_string(items.size()));
     const bool text_only = v.is_string();
     if (const Value* vector = text_only ? nullptr : v.find("vector")) item.embedding = read_vector(*vector);
-    item.text = text_only ? v.as_string() : v.get("text").as_string();
+    item.text = text_only ? v.as_string() : text_member(v, "text", "");
     item.external_id = text_only ? "" : text_member(v, "id", "");
     item.provenance = {text_only ? "run" : text_member(v, "source", "run"), context.run_id,
                        context.task_pointer, text_only ? "" : text_member(v, "modelDigest", "")};
@@ -80,56 +87,150 @@ Value output_value(const MemoryPlan& plan, const std::optional<VectorSpace>& spa
                         {"space", space ? Value(space->name) : Value()}});
 }
 
-class RememberCall final : public TaskHandler {
+// One call from its options to the plan of its writes.
+class Session {
  public:
-  explicit RememberCall(CallServices services) : services_(services), schema_(embedded_schema(kSchema)) {}
-  std::string_view kind() const override { return "remember"; }
-  const Value& options_schema() const override { return schema_; }
-
-  boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
-    if (services_.retrieval == nullptr) co_return not_connected("remember", "a store");
-    auto items = read_items(with.get("items"), context);
-    if (!items) co_return forward_error(items);
-    RememberOptions options;
-    if (const Value* dedupe = with.find("dedupe")) options.dedupe_text = dedupe->as_bool();
-    std::vector<bool> truncated;
-    Value usage;
-    const Value* model = with.find("model");
-    auto given = given_space(with, *items);
-    if (!given) co_return forward_error(given);
-    options.space = std::move(*given);
-    if (!options.space && !items->empty() && !(model && model->is_null())) {
-      if (services_.models == nullptr) co_return not_connected("remember", "models");
-      std::vector<std::string> texts;
-      for (const NewItem& item : *items) texts.push_back(item.text);
-      std::string name = model ? model->as_string() : kDefaultEmbedder;
-      auto embedded = co_await embed_texts(*services_.models, std::move(name), std::move(texts), "document",
-                                           request_context(context));
-      if (!embedded) co_return forward_error(embedded);
-      for (std::size_t i = 0; i < items->size(); ++i) (*items)[i].embedding = std::move(embedded->vectors[i]);
-      options.space = embedded->space;
-      truncated = std::move(embedded->truncated);
-      usage = usage_value(embedded->usage);
-    }
-    const auto space = options.space;
-    auto work = [retrieval = services_.retrieval, name = with.get("namespace").as_string(),
-                 list = std::move(*items), options] { return retrieval->plan_remember(name, list, options); };
-    auto plan = co_await on_blocking_pool(std::move(work));
-    if (!plan) co_return forward_error(plan);
-    Value output = output_value(*plan, space, truncated);
-    if (context.write) {
-      for (StoreWrite& write : plan->writes) context.write(std::move(write));
-    } else {  // outside a journaled run
-      auto commit = [retrieval = services_.retrieval, p = std::move(*plan)] { return retrieval->commit(p); };
-      auto done = co_await on_blocking_pool(std::move(commit));
-      if (!done) co_return forward_error(done);
-    }
-    co_return TaskOutcome{std::move(output), usage};
-  }
+  Session(const CallServices& services, const TaskContext& context, Value with)
+      : services_(services), context_(context), with_(std::move(with)) {}
+  boost::asio::awaitable<Result<TaskOutcome>> run();
 
  private:
-  CallServices services_;
-  Value schema_;
+  boost::asio::awaitable<Status> embed_items(std::string encoder);
+  boost::asio::awaitable<Status> describe(std::string encoder);
+  boost::asio::awaitable<Status> embed_rest(std::string encoder);
+  boost::asio::awaitable<Status> commit(MemoryPlan plan);
+  Status take_space(const VectorSpace& space);
+
+  const CallServices& services_;
+  const TaskContext& context_;
+  const Value with_;
+  std::vector<NewItem> items_;
+  std::vector<std::size_t> pictures_;
+  std::vector<bool> truncated_;
+  std::vector<StoreWrite> blob_writes_;
+  RememberOptions options_;
+  Usage usage_;
+};
+
+Status Session::take_space(const VectorSpace& space) {
+  if (options_.space && !(*options_.space == space))
+    return fail(ErrorKind::kInvalid,
+                "the pictures' vectors are of space '" + options_.space->name + "', the texts' of '" +
+                    space.name + "'",
+                "with/pictures", "use one encoder for both");
+  options_.space = space;
+  return {};
+}
+
+// Pictures by the projector, texts by the encoder, all in one space.
+boost::asio::awaitable<Status> Session::embed_items(std::string encoder) {
+  if (services_.models == nullptr) co_return not_connected("remember", "models");
+  truncated_.assign(items_.size(), false);
+  if (!pictures_.empty()) {
+    auto describing = describe(encoder);
+    if (auto done = co_await std::move(describing); !done) co_return forward_error(done);
+  }
+  if (pictures_.size() < items_.size()) {
+    auto embedding = embed_rest(std::move(encoder));
+    if (auto done = co_await std::move(embedding); !done) co_return forward_error(done);
+  }
+  co_return Status();
+}
+
+boost::asio::awaitable<Status> Session::describe(std::string encoder) {
+  if (services_.blobs == nullptr) co_return not_connected("remember", "blobs");
+  auto projector =
+      make_projector(*services_.models, read_projection(with_.get("pictures"), std::move(encoder)));
+  if (!projector) co_return forward_error(projector);
+  const Value list = with_.get("items");
+  std::vector<Picture> pictures;
+  for (const std::size_t i : pictures_)
+    pictures.push_back({list.as_array()[i].get("image"), std::move(items_[i]), std::nullopt});
+  auto describing =
+      describe_pictures(**projector, *services_.blobs, std::move(pictures), request_context(context_));
+  auto described = co_await std::move(describing);
+  if (!described) co_return forward_error(described);
+  for (std::size_t n = 0; n < pictures_.size(); ++n) {
+    Picture& picture = described->pictures[n];
+    if (picture.error) {
+      picture.error->what = "item " + std::to_string(pictures_[n]) + ": " + picture.error->what;
+      co_return tl::unexpected<Error>(std::move(*picture.error));
+    }
+    items_[pictures_[n]] = std::move(picture.item);
+  }
+  blob_writes_ = std::move(described->writes);
+  usage_ += described->usage;
+  co_return take_space(described->space);
+}
+
+boost::asio::awaitable<Status> Session::embed_rest(std::string encoder) {
+  std::vector<std::string> texts;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (std::binary_search(pictures_.begin(), pictures_.end(), i)) continue;
+    places.push_back(i);
+    texts.push_back(items_[i].text);
+  }
+  auto embedding = embed_texts(*services_.models, std::move(encoder), std::move(texts), "document",
+                               request_context(context_));
+  auto embedded = co_await std::move(embedding);
+  if (!embedded) co_return forward_error(embedded);
+  for (std::size_t n = 0; n < places.size(); ++n) {
+    items_[places[n]].embedding = std::move(embedded->vectors[n]);
+    truncated_[places[n]] = embedded->truncated[n];
+  }
+  usage_ += embedded->usage;
+  co_return take_space(embedded->space);
+}
+
+boost::asio::awaitable<Status> Session::commit(MemoryPlan plan) {
+  for (StoreWrite& write : blob_writes_) plan.writes.push_back(std::move(write));
+  if (context_.write) {
+    for (StoreWrite& write : plan.writes) context_.write(std::move(write));
+    co_return Status();
+  }
+  auto work = [retrieval = services_.retrieval, p = std::move(plan)] { return retrieval->commit(p); };
+  co_return co_await on_blocking_pool(std::move(work));  // outside a journaled run
+}
+
+boost::asio::awaitable<Result<TaskOutcome>> Session::run() {
+  if (services_.retrieval == nullptr) co_return not_connected("remember", "a store");
+  auto items = read_items(with_.get("items"), context_, pictures_);
+  if (!items) co_return forward_error(items);
+  items_ = std::move(*items);
+  if (const Value* dedupe = with_.find("dedupe")) options_.dedupe_text = dedupe->as_bool();
+  const Value* model = with_.find("model");
+  auto given = given_space(with_, items_);
+  if (!given) co_return forward_error(given);
+  options_.space = std::move(*given);
+  const bool no_vectors = model != nullptr && model->is_null();
+  if (!pictures_.empty() && (no_vectors || options_.space))
+    co_return fail(ErrorKind::kInvalid, "pictures need an encoder", "with/model");
+  if (!options_.space && !items_.empty() && !no_vectors) {
+    auto embedding = embed_items(model != nullptr ? model->as_string() : kDefaultEmbedder);
+    if (auto done = co_await std::move(embedding); !done) co_return forward_error(done);
+  }
+  const auto space = options_.space;
+  auto work = [retrieval = services_.retrieval, name = with_.get("namespace").as_string(),
+               list = std::move(items_),
+               options = options_] { return retrieval->plan_remember(name, list, options); };
+  auto plan = co_await on_blocking_pool(std::move(work));
+  if (!plan) co_return forward_error(plan);
+  Value output = output_value(*plan, space, truncated_);
+  auto committing = commit(std::move(*plan));
+  if (auto done = co_await std::move(committing); !done) co_return forward_error(done);
+  co_return TaskOutcome{std::move(output), space ? usage_value(usage_) : Value()};
+}
+
+class RememberCall final : public CallHandler {
+ public:
+  explicit RememberCall(CallServices services) : CallHandler(services, "remember", kSchema) {}
+
+  boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
+    Session session(services_, context, std::move(with));
+    auto running = session.run();
+    co_return co_await std::move(running);
+  }
 };
 
 }  // namespace

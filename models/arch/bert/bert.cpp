@@ -12,7 +12,6 @@
 
 #include "kernels/pooling/pooling.h"
 #include "models/arch/bert/config.h"
-#include "models/arch/bert/encoder_adapter.h"
 #include "models/arch/bert/text_sample.h"
 #include "models/arch/bert/weights.h"
 #include "models/arch/registry.h"
@@ -275,16 +274,10 @@ Result<std::unique_ptr<Network>> load(std::shared_ptr<const WeightSource> source
 
 }  // namespace
 
-Result<std::unique_ptr<Encoder>> load_encoder(std::shared_ptr<const WeightSource> source,
-                                              LoadContext& context) {
-  CONSORT_TRY(network, load(std::move(source), nullptr, context));
-  return adapt_encoder(std::move(network));
-}
-
 }  // namespace bert
 
 Architecture bert_architecture() {
-  return {"bert", nullptr, bert::load_encoder, bert::load};
+  return {"bert", nullptr, bert::load};
 }
 
 }  // namespace consort

@@ -17,7 +17,8 @@ struct Flags {
   std::string name_space = "notes", model = kDefaultEmbedder;
   std::string path, split = "paragraph";  // ingest
   std::size_t max_bytes = 800;
-  bool words_only = false;
+  bool words_only = false, pictures = false;
+  ProjectionOptions projection;
   std::string query, mode = "hybrid", filter;  // search
   std::size_t top_k = 10;
   double lexical_weight = 1.0, dense_weight = 1.0;
@@ -59,6 +60,11 @@ Result<int> ingest(CliContext& c, const Flags& f) {
   options.split = {f.split == "sentence" ? SplitOptions::Unit::kSentence : SplitOptions::Unit::kParagraph,
                    f.max_bytes};
   options.durability = Durability::kSync;
+  options.blobs = &engine->blobs();
+  if (f.pictures) {
+    options.pictures = f.projection;
+    options.pictures->encoder = f.model;
+  }
   options.on_file = [&progress](std::size_t done, std::size_t total) { progress.update(done, total); };
   CONSORT_TRY(report, engine->wait(ingest_path(engine->retrieval(), &engine->models(), f.path, options,
                                                engine->request())));
@@ -214,6 +220,12 @@ void add_ingest(CLI::App& memory, CliContext& c, const std::shared_ptr<Flags>& f
   sub->add_option("--namespace", f->name_space, "where the items go")->capture_default_str();
   sub->add_option("--model", f->model, "the encoder")->capture_default_str();
   sub->add_flag("--words-only", f->words_only, "store no vectors: only search by words finds the items");
+  sub->add_flag("--images", f->pictures, "read pictures too (.jpg, .png, .webp); search finds them by words");
+  sub->add_option("--image-model", f->projection.vision, "what sees the pictures")->capture_default_str();
+  sub->add_option("--image-strategy", f->projection.strategy,
+                  "conse: mean of the label texts' embeddings; joint: one model for pictures and texts")
+      ->check(CLI::IsMember({"conse", "joint"}))
+      ->capture_default_str();
   sub->add_option("--split", f->split, "what one item is")
       ->check(CLI::IsMember({"paragraph", "sentence"}))
       ->capture_default_str();
