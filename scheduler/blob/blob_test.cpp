@@ -117,7 +117,7 @@ TEST(BlobStore, WhatIsKeptOutlivesTheProcess) {
   const Value input = Value::object({{"deep", Value::array({Value::object({{"photo", handle}}), handle})}});
   EXPECT_EQ(blob_handles_in(input).size(), 1u);
   {
-    auto store = *Store::open(directory.path());
+    auto store = *Store::open(directory / "s");
     auto blobs = *BlobStore::open(store.get(), 1000);
     EXPECT_FALSE(blobs->keep_all(input));  // its bytes are not here
     ASSERT_TRUE(blobs->put(blob));
@@ -127,7 +127,7 @@ TEST(BlobStore, WhatIsKeptOutlivesTheProcess) {
     ASSERT_TRUE(blobs->put(*make_blob(SharedBytes::of(std::string(700, 'b')))));
     EXPECT_EQ(blobs->get(handle)->bytes.text(), blob.bytes.text());
   }
-  auto store = *Store::open(directory.path());
+  auto store = *Store::open(directory / "s");
   auto blobs = *BlobStore::open(store.get());
   const auto back = blobs->get(handle);
   ASSERT_TRUE(back) << back.error().line();

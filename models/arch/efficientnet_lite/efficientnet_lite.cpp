@@ -188,7 +188,7 @@ bool recognises(const WeightSource& source) {
 }  // namespace efficientnet
 
 Architecture efficientnet_lite_architecture() {
-  return {"efficientnet-lite0", nullptr, nullptr, efficientnet::load, efficientnet::recognises};
+  return {"efficientnet-lite0", nullptr, efficientnet::load, efficientnet::recognises};
 }
 
 }  // namespace consort

@@ -34,14 +34,10 @@ Result<std::vector<std::vector<TokenId>>> read_ids(const std::string& file) {
   return prompts;
 }
 
-boost::asio::awaitable<Result<ModelHandle>> acquire(Engine& engine, std::string model) {
-  co_return co_await engine.models().acquire(std::move(model), engine.request());
-}
-
 Result<int> run(CliContext& c, const Flags& f) {
   CONSORT_TRY(prompts, read_ids(f.ids_file));
   CONSORT_TRY(engine, Engine::start(c));
-  CONSORT_TRY(model, engine->wait(acquire(*engine, f.model)));
+  CONSORT_TRY(model, engine->acquire(f.model));
   std::vector<LogitsResult> results;
   Progress progress(c.console, "logits", "prompts");
   for (std::size_t i = 0; i < prompts.size(); ++i) {

@@ -15,10 +15,6 @@ struct Flags {
   int patience = 60;
 };
 
-boost::asio::awaitable<Result<ModelHandle>> acquire(Engine& engine, std::string model) {
-  co_return co_await engine.models().acquire(std::move(model), engine.request());
-}
-
 // The other process may still be starting: asks again until it answers.
 Result<std::unique_ptr<Engine>> join(CliContext& c, const Flags& f) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(f.patience);
@@ -37,7 +33,7 @@ Result<int> node(CliContext& c, const Flags& f) {
   CONSORT_TRY(engine, join(c, f));
   std::vector<ModelHandle> held;
   for (const std::string& model : f.models) {
-    CONSORT_TRY(handle, engine->wait(acquire(*engine, model)));
+    CONSORT_TRY(handle, engine->acquire(model));
     held.push_back(std::move(handle));
   }
   if (c.options.json)

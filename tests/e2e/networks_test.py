@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""End to end: models that answer in one pass (encoders, rerankers, classifiers) and blobs, through the program.
+
+Usage: networks_test.py PROGRAM SOURCE_DIR [unittest arguments], as consort_test.py.
+"""
+import json
+import signal
+import sys
+import time
+import unittest
+
+from consort_test import Case, GOLDEN, MINILM, SMOLLM, SOURCE, rows, safetensors
+
+BGE, COLBERT, RERANKER = "bge-small-en-v1.5", "answerai-colbert-small-v1", "ms-marco-minilm-l12-v2"
+MAGIKA, EFFICIENTNET = "magika", "efficientnet-lite0"
+PHOTOS = SOURCE / "tests/golden/vision/photos"
+
+
+def dot(a, b):
+    return sum(x * y for x, y in zip(a, b))
+
+
+class Items(Case):
+    def test_a_broken_line_of_embed_fails_alone(self):
+        given = (b'{"text": "one"}\n{"text": 3}\nnot json\n{"image": "no-such.png"}\n{"smiles": "CCO"}\n{}\n'
+                 b'{"text": "one"}\n')
+        out = self.lines("embed", "--model", MINILM, given=given, expect=3)
+        self.assertEqual(["error" in line for line in out], [False, True, True, True, True, True, False])
+        self.assertEqual(out[0], out[6])
+        self.assertEqual((out[0]["tokens"], len(out[0]["embedding"])), (3, 384))
+        self.assertEqual([line["error"]["type"].rsplit(":", 1)[1] for line in out[1:6]],
+                         ["invalid", "invalid", "notFound", "unsupported", "invalid"])
+
+    def test_a_long_text_is_cut_and_says_so(self):
+        out = self.lines("embed", "--model", MINILM, given=[{"text": "harbour " * 600}, {"text": "harbour"}])
+        self.assertEqual((out[0]["tokens"], out[0]["truncated"]), (256, True))
+        self.assertNotIn("truncated", out[1])
+
+    def test_neighbours_do_not_matter(self):
+        texts = [r["text"] for r in rows("all-minilm-l6-v2.texts.jsonl")][:40]
+        together = self.lines("embed", "--model", MINILM, given=[{"text": t} for t in texts])
+        alone = self.lines("embed", "--model", MINILM, "--threads", 1, given=[{"text": texts[17]}])
+        self.assertEqual(alone[0], together[17])
+
+    def test_what_a_model_does_not_do(self):
+        self.write("a.txt", "text")
+        self.problem("classify", "--model", MINILM, "a.txt", expect=3, kind="unsupported")
+        self.problem("classify", "--model", MINILM, "a.txt", "--labels", "cat,dog", expect=3, kind="unsupported")
+        self.problem("classify", "--model", SMOLLM, "a.txt", expect=3, kind="unsupported")
+        pair = b'{"query": "q", "passage": "p"}\n'
+        self.problem("rerank", "--model", MINILM, expect=3, kind="unsupported", given=pair)
+        self.problem("embed", "--model", MINILM, "--level", "part", expect=3, kind="unsupported",
+                     given=b'{"text": "x"}\n')
+        self.run_("classify", "--model", MINILM, expect=2)
+
+
+class Blobs(Case):
+    def test_a_file_is_a_blob_and_its_text_where_a_text_is_wanted(self):
+        self.write("note.txt", "The ferry leaves at nine.")
+        path = self.workflow([
+            {"see": {"set": {"handle": "${ .note }", "size": "${ .note.bytes }", "type": "${ .note.mediaType }"},
+                     "export": {"as": "${ {seen: .} }"}}},
+            {"embed": {"call": "embed", "with": {"model": MINILM, "input": "${ $workflow.input.note }"}}},
+            {"plain": {"call": "embed", "with": {"model": MINILM, "input": "The ferry leaves at nine."},
+                       "input": {"from": "${ {first: .} }"},
+                       "output": {"as": "${ {same: (.embedding == $input.first.embedding), seen: $context.seen} }"}}}])
+        out = self.json_("run", path, "--input", "note=@note.txt", "--run-id", "blob")["output"]
+        self.assertTrue(out["same"])
+        self.assertEqual((out["seen"]["size"], out["seen"]["type"]), (25, "text/plain"))
+        self.assertEqual(out["seen"]["handle"]["name"], "note.txt")
+        self.problem("run", path, "--input", "note=@no-such.txt", expect=4, kind="notFound")
+
+    def test_a_resumed_run_has_its_blobs(self):
+        self.write("note.txt", "The ferry leaves at nine.")
+        path = self.workflow([{"rest": {"wait": {"seconds": 6}}},
+                              {"embed": {"call": "embed", "output": {"as": "${ .tokens }"},
+                                         "with": {"model": MINILM, "input": "${ $workflow.input.note }"}}}])
+        run = self.start("run", path, "--run-id", "slow", "--input", "note=@note.txt", "--json")
+        time.sleep(3)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=30)
+        self.assertEqual(run.returncode, 130, err)
+        (self.path / "note.txt").unlink()
+        self.assertEqual(self.json_("run", path, "--resume", "slow")["output"], 8)
+
+
+class Encoders(Case):
+    def test_bge_embeddings_have_length_one(self):
+        texts = ["The ferry leaves at nine.", "The boat departs at 9 o'clock.", "Bread is baked at night."]
+        out = [o["embedding"] for o in self.lines("embed", "--model", BGE, given=[{"text": t} for t in texts])]
+        self.assertEqual({len(v) for v in out}, {384})
+        self.assertAlmostEqual(dot(out[0], out[0]), 1, delta=1e-4)
+        self.assertGreater(dot(out[0], out[1]), dot(out[0], out[2]) + 0.1)
+
+    def test_late_interaction_gives_a_row_a_token(self):
+        golden = rows("answerai-colbert-small-v1.texts.jsonl")
+        out = self.lines("embed", "--model", COLBERT, given=[{"text": g["text"]} for g in golden])
+        for g, line in zip(golden, out):
+            self.assertEqual((len(line["embeddings"]), line["tokens"]), (len(g["ids"]), len(g["ids"])))
+            self.assertEqual({len(row) for row in line["embeddings"]}, {384})
+
+    def test_rerank(self):
+        golden = rows("ms-marco-minilm-l12-v2.pairs.jsonl")
+        given = [{"query": g["query"], "passage": g["passage"]} for g in golden] + [{"query": "alone"}]
+        out = self.lines("rerank", "--model", RERANKER, given=given, expect=3)
+        self.assertIn("error", out.pop())
+        for g, line in zip(golden, out):
+            self.assertAlmostEqual(line["score"], g["logit_f32_dequant"], delta=1.0)
+            self.assertEqual((line["tokens"], line.get("truncated", False)), (g["used"], g["tokens"] > g["used"]))
+
+
+class Classifiers(Case):
+    def test_source_files(self):
+        golden = rows("magika.predictions.jsonl")
+        files = [GOLDEN / g["file"] for g in golden if (GOLDEN / g["file"]).exists()]
+        self.assertGreater(len(files), 20)
+        done = self.run_("classify", "--model", MAGIKA, "--json", "--scores", "s.safetensors", *files)
+        out = [json.loads(line) for line in done.stdout.splitlines()]
+        by_file = {str(GOLDEN / g["file"]): g for g in golden}
+        for line in out:
+            g = by_file[line["file"]]
+            self.assertEqual(line["labels"][0]["label"], g["output_label"], line["file"])
+            if g["network"]:
+                self.assertAlmostEqual(line["raw"][0]["score"], g["score"], delta=1e-3)
+        shape, _ = safetensors(self.path / "s.safetensors")["scores"]
+        self.assertEqual(shape[0], len(files))
+
+    def test_a_node_in_a_second_process_gives_the_same_labels(self):
+        files = [GOLDEN / "snippets" / name for name in ("cpp-a", "edge-empty", "edge-eight-bytes")]
+        arguments = ("classify", "--model", MAGIKA, "--json", *files)
+        address = f"ipc://{self.path}/bus"
+        here = self.run_(*arguments).stdout
+        node = self.start("node", "--join", address, "--models", MAGIKA)
+        try:
+            there = self.run_(*arguments, "--bus", address).stdout
+        finally:
+            node.send_signal(signal.SIGTERM)
+            node.communicate(timeout=30)
+        self.assertEqual(there, here)
+
+    def test_photos(self):
+        golden = {r["id"]: r for r in map(json.loads, (PHOTOS.parent / "photos.jsonl").read_text().splitlines())}
+        files = sorted(PHOTOS.glob("*.png"))
+        self.write("broken.png", "\x89PNG but not really")
+        done = self.run_("classify", "--model", EFFICIENTNET, "--json", "--top", 3, "--scores", "s.safetensors",
+                         files[0], "broken.png", *files[1:], expect=3)
+        out = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertIn("error", out.pop(1))
+        shape, values = safetensors(self.path / "s.safetensors")["scores"]
+        self.assertEqual(shape, [len(files) + 1, 1000])
+        for i, (file, line) in enumerate(zip(files, out)):
+            best = golden[file.stem.split("_")[0]]["top5"][0]
+            self.assertEqual((line["file"], len(line["labels"])), (str(file), 3))
+            self.assertAlmostEqual(line["raw"][0]["score"], best["probability"], delta=2e-4)
+            row = i if i == 0 else i + 1
+            self.assertAlmostEqual(values[row * 1000 + best["index"]], best["logit"], delta=1e-3)
+        self.assertEqual(max(values[1000:2000]), 0)
+
+    def test_a_workflow_looks_at_a_photo_and_a_file(self):
+        path = self.workflow([
+            {"look": {"fork": {"branches": [
+                {"photo": {"call": "classify", "with": {"model": EFFICIENTNET, "input": "${ .photo }", "topK": 2}}},
+                {"source": {"call": "classify", "with": {"model": MAGIKA, "input": "${ .source }"}}}]}}},
+            {"say": {"set": {"photo": "${ .[0].labels[0].label }", "source": "${ .[1].labels[0].label }",
+                             "width": "${ $workflow.input.photo.width }"}}}])
+        out = self.json_("run", path, "--input", f"photo=@{PHOTOS / 'coffee.png'}", "--input",
+                         f"source=@{GOLDEN / 'snippets/cpp-a'}")["output"]
+        self.assertEqual((out["photo"], out["source"], out["width"]), ("espresso", "cpp", 600))
+
+    def test_photos_are_found_by_words(self):
+        self.run_("memory", "ingest", PHOTOS, "--images", "--namespace", "photos")
+        for query, photo in (("a sleeping cat", "chelsea.png"), ("a cup of coffee", "coffee.png"),
+                             ("somebody in a space suit", "astronaut.png")):
+            hits = self.json_("memory", "search", query, "--namespace", "photos", "--mode", "dense")["hits"]
+            self.assertEqual(hits[0]["externalId"], photo, (query, [h["text"] for h in hits[:3]]))
+            self.assertEqual(hits[0]["metadata"]["mediaType"], "image/png")
+            self.assertEqual(len(hits[0]["metadata"]["blob"]), 64)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
