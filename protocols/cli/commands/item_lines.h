@@ -35,7 +35,8 @@ void print_block(CliContext& context, const std::vector<Result<Item>>& block, It
                  int& status) {
   std::size_t next = 0;
   for (const auto& entry : block) {
-    const Result<Value> line = entry ? std::move(answers[next++]) : forward_error(entry);
+    const Result<Value> line =
+        entry ? std::move(answers[next++]) : Result<Value>(tl::unexpected<Error>(entry.error()));
     if (!line) status = 3;
     context.console.json_line(line ? *line : Value::object({{"error", problem_value(line.error())}}));
   }
