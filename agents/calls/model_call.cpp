@@ -26,7 +26,10 @@ Result<ModelInput> read_named(std::string_view key, const Value& v, BlobStore* b
     if (input_kind_name(kind) != key) continue;
     item.kind = kind;
     CONSORT_TRY(bytes, bytes_of(v, blobs, item.name));
-    item.bytes = std::move(bytes);
+    if (kind == InputKind::kText || kind == InputKind::kMolecule)
+      item.text = std::string(bytes.text());
+    else
+      item.bytes = std::move(bytes);
     return item;
   }
   return fail(ErrorKind::kInvalid,

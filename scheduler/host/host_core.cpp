@@ -6,12 +6,14 @@
 
 #include <exception>
 #include <future>
+#include <thread>
 #include <utility>
 
 namespace consort {
 namespace {
 
 constexpr std::chrono::milliseconds kAfterCancel{20'000};  // a step of a large model on a slow machine
+constexpr std::chrono::milliseconds kLetGoPause{1};
 constexpr int kAnswerAttempts = 50;
 constexpr std::chrono::milliseconds kAnswerPause{20};
 
@@ -186,7 +188,10 @@ void HostCore::do_unload() {
   if (network) {
     network->close();
     lane_.detach(network);
-    network->end_all();  // requests hold their engine: they let it go when they are answered
+    network->end_all();
+    // Requests hold the engine, a moment longer than until they are answered. New ones would be made on this
+    // thread. The memory must be back before anybody hears that the model is unloaded.
+    while (network.use_count() > 1) std::this_thread::sleep_for(kLetGoPause);
   }
   language.reset();  // the last owner: weights, pages and buffers go back to the pool here
   network.reset();

@@ -49,8 +49,7 @@ class Items(Case):
         self.problem("classify", "--model", SMOLLM, "a.txt", expect=3, kind="unsupported")
         pair = b'{"query": "q", "passage": "p"}\n'
         self.problem("rerank", "--model", MINILM, expect=3, kind="unsupported", given=pair)
-        self.problem("embed", "--model", MINILM, "--level", "part", expect=3, kind="unsupported",
-                     given=b'{"text": "x"}\n')
+        self.problem("embed", "--model", MAGIKA, expect=3, kind="unsupported", given=b'{"file": "a.txt"}\n')
         self.run_("classify", "--model", MINILM, expect=2)
 
 

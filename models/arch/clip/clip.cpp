@@ -366,7 +366,7 @@ Result<std::unique_ptr<Network>> load(const Family& family, std::shared_ptr<cons
 }  // namespace
 
 Architecture clip_architecture() {
-  return {"clip", nullptr, nullptr,
+  return {"clip", nullptr,
           [](std::shared_ptr<const WeightSource> source, std::shared_ptr<const Tokenizer> tokenizer,
              LoadContext& context) {
             return load(clip_family(), std::move(source), std::move(tokenizer), context);
@@ -374,7 +374,7 @@ Architecture clip_architecture() {
 }
 
 Architecture siglip_architecture() {
-  return {"siglip", nullptr, nullptr,
+  return {"siglip", nullptr,
           [](std::shared_ptr<const WeightSource> source, std::shared_ptr<const Tokenizer>,
              LoadContext& context) { return load(siglip_family(), std::move(source), nullptr, context); }};
 }

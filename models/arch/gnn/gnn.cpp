@@ -186,7 +186,7 @@ Result<LoadedGnn> load_gnn_weights(std::shared_ptr<const WeightSource> source, L
 }
 
 Architecture gnn_architecture() {
-  return {"gnn", nullptr, nullptr, load_gnn};
+  return {"gnn", nullptr, load_gnn};
 }
 
 }  // namespace consort

@@ -138,7 +138,7 @@ Result<std::unique_ptr<Network>> load_vit(std::shared_ptr<const WeightSource> so
 }  // namespace
 
 Architecture vit_architecture() {
-  return {"vit", nullptr, nullptr, load_vit};
+  return {"vit", nullptr, load_vit};
 }
 
 }  // namespace consort
