@@ -7,7 +7,7 @@ JOBS     ?= $(shell nproc)
 export CONSORT_ACCEPT_LICENCES ?= gemma
 CONSORT  := build/consort
 MODELS   := smollm2-135m-instruct gemma-3-270m all-minilm-l6-v2 bge-small-en-v1.5 answerai-colbert-small-v1 \
-            ms-marco-minilm-l12-v2 magika efficientnet-lite0 gnn-gcn gnn-graphsage gnn-gat
+            ms-marco-minilm-l12-v2 magika efficientnet-lite0 gnn-gcn gnn-graphsage gnn-gat field-photos
 
 .PHONY: demo test build build-tests setup models licences sanitize format clean bench-compare
 
