@@ -175,6 +175,21 @@ class Classifiers(Case):
             self.assertEqual(hits[0]["metadata"]["mediaType"], "image/png")
             self.assertEqual(len(hits[0]["metadata"]["blob"]), 64)
 
+    def test_recall_of_photos_by_words(self):
+        folder = self.json_("models", "show", "field-photos")["folder"]
+        self.run_("memory", "ingest", folder, "--images", "--namespace", "photos")
+        questions = [json.loads(q) for q in (SOURCE / "configs/questions/photos.jsonl").read_text().splitlines()]
+        found = {1: 0, 5: 0}
+        for q in questions:
+            hits = self.json_("memory", "search", q["query"], "--namespace", "photos", "--mode", "dense")["hits"]
+            names = [h["externalId"] for h in hits if h["externalId"].endswith((".png", ".jpg"))]
+            for k in found:
+                found[k] += q["photo"] in names[:k]
+        recall = {k: n / len(questions) for k, n in found.items()}
+        print(f"photos by words (ConSE): recall@1 {recall[1]:.2f} (chance 0.1), @5 {recall[5]:.2f} (chance 0.5)")
+        self.assertGreaterEqual(recall[1], 0.5)
+        self.assertGreaterEqual(recall[5], 0.8)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

@@ -7,7 +7,7 @@
 
 #include "agents/calls/agent.h"
 #include "agents/calls/blocking.h"
-#include "agents/calls/options.h"
+#include "agents/calls/model_call.h"
 #include "agents/calls/streaming.h"
 #include "agents/mailbox/mailbox.h"
 #include "scheduler/host/model_client.h"
@@ -64,14 +64,12 @@ Result<GenerateRequest> turn_request(const AgentSpec& agent, const Value& with,
   return request;
 }
 
-class ChatCall final : public TaskHandler {
+class ChatCall final : public CallHandler {
  public:
-  explicit ChatCall(CallServices services) : services_(services), schema_(embedded_schema(kSchema)) {
+  explicit ChatCall(CallServices services) : CallHandler(services, "chat", kSchema) {
     if (services.channel != nullptr)
       mailboxes_ = std::make_shared<Mailboxes>(*services.channel, services.store);
   }
-  std::string_view kind() const override { return "chat"; }
-  const Value& options_schema() const override { return schema_; }
   boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override;
 
  private:
@@ -81,8 +79,6 @@ class ChatCall final : public TaskHandler {
                                       TaskContext& context);
   Result<std::shared_ptr<ModelClient>> client();
 
-  CallServices services_;
-  Value schema_;
   std::shared_ptr<Mailboxes> mailboxes_;
   std::mutex mutex_;
   std::shared_ptr<ModelClient> client_;  // made at the first letter

@@ -5,7 +5,7 @@
 #include "agents/calls/ensemble/items.h"
 #include "agents/calls/ensemble/members.h"
 #include "agents/calls/ensemble/side_by_side.h"
-#include "agents/calls/options.h"
+#include "agents/calls/model_call.h"
 
 namespace consort {
 namespace {
@@ -300,11 +300,9 @@ boost::asio::awaitable<Result<TaskOutcome>> Session::run() {
   co_return TaskOutcome{output(*result), usage()};
 }
 
-class EnsembleCall final : public TaskHandler {
+class EnsembleCall final : public CallHandler {
  public:
-  explicit EnsembleCall(CallServices services) : services_(services), schema_(embedded_schema(kSchema)) {}
-  std::string_view kind() const override { return "ensemble"; }
-  const Value& options_schema() const override { return schema_; }
+  explicit EnsembleCall(CallServices services) : CallHandler(services, "ensemble", kSchema) {}
 
   boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
     if (services_.models == nullptr) co_return not_connected("ensemble", "models");
@@ -319,10 +317,6 @@ class EnsembleCall final : public TaskHandler {
     auto running = session.run();
     co_return co_await std::move(running);
   }
-
- private:
-  CallServices services_;
-  Value schema_;
 };
 
 }  // namespace

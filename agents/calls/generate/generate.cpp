@@ -1,5 +1,5 @@
 // call: generate. Text from one model.
-#include "agents/calls/options.h"
+#include "agents/calls/model_call.h"
 #include "agents/calls/streaming.h"
 
 namespace consort {
@@ -9,11 +9,9 @@ constexpr std::string_view kSchema =
 #include "agents/calls/generate/schema.json.inc"
     ;
 
-class GenerateCall final : public TaskHandler {
+class GenerateCall final : public CallHandler {
  public:
-  explicit GenerateCall(CallServices services) : services_(services), schema_(embedded_schema(kSchema)) {}
-  std::string_view kind() const override { return "generate"; }
-  const Value& options_schema() const override { return schema_; }
+  explicit GenerateCall(CallServices services) : CallHandler(services, "generate", kSchema) {}
 
   boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
     if (services_.models == nullptr) co_return not_connected("generate", "models");
@@ -34,10 +32,6 @@ class GenerateCall final : public TaskHandler {
         {{"text", text_of(result->text)}, {"finishReason", result->finish_reason}, {"usage", usage}});
     co_return TaskOutcome{std::move(output), std::move(usage)};
   }
-
- private:
-  CallServices services_;
-  Value schema_;
 };
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include "agents/calls/blocking.h"
 #include "agents/calls/embedding.h"
 #include "agents/calls/memory_values.h"
-#include "agents/calls/options.h"
+#include "agents/calls/model_call.h"
 
 namespace consort {
 namespace {
@@ -44,11 +44,9 @@ Result<SearchQuery> read_query(const Value& with) {
   return query;
 }
 
-class RetrieveCall final : public TaskHandler {
+class RetrieveCall final : public CallHandler {
  public:
-  explicit RetrieveCall(CallServices services) : services_(services), schema_(embedded_schema(kSchema)) {}
-  std::string_view kind() const override { return "retrieve"; }
-  const Value& options_schema() const override { return schema_; }
+  explicit RetrieveCall(CallServices services) : CallHandler(services, "retrieve", kSchema) {}
 
   boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
     if (services_.retrieval == nullptr) co_return not_connected("retrieve", "a store");
@@ -74,10 +72,6 @@ class RetrieveCall final : public TaskHandler {
     if (!found) co_return forward_error(found);
     co_return TaskOutcome{search_value(*found, mode), usage};
   }
-
- private:
-  CallServices services_;
-  Value schema_;
 };
 
 }  // namespace
