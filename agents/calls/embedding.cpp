@@ -11,17 +11,22 @@ constexpr std::size_t kTextsAtATime = 128;
 
 Status take_rows(const EmbedResult& result, std::size_t wanted, EmbeddedTexts& out) {
   if (!result.errors.empty()) return tl::unexpected<Error>(result.errors.front().error);
-  const TensorView& view = result.embeddings.view;
-  if (view.rows() != static_cast<std::int64_t>(wanted) || view.cols() < 1) {
+  const std::int64_t width = result.embeddings.view.cols();
+  const bool tokens = result.level == EmbeddingLevel::kPart;
+  if (result.items() != wanted || width < 1) {
     return fail(ErrorKind::kRuntime, "the model returned another number of embeddings than there are texts");
   }
-  const auto width = static_cast<std::size_t>(view.cols());
   for (std::size_t i = 0; i < wanted; ++i) {
-    const float* row = view.as<float>() + i * width;
-    out.vectors.emplace_back(row, row + width);
+    const TensorView rows = result.item(i);
+    if (rows.rows() < 1 || (!tokens && rows.rows() != 1))
+      return fail(ErrorKind::kRuntime,
+                  "the model returned another number of embeddings than there are texts");
+    const float* first = rows.as<float>();
+    out.vectors.emplace_back(first, first + rows.rows() * width);
     out.truncated.push_back(i < result.truncated.size() && result.truncated[i]);
   }
-  out.space.dimension = width;
+  out.space.dimension = static_cast<std::size_t>(width);
+  out.space.metric = tokens ? VectorMetric::kMaxSim : VectorMetric::kCosine;
   if (!result.model_digest.empty()) out.space.fingerprint = result.model_digest;
   out.usage += result.usage;
   return {};
@@ -35,7 +40,8 @@ boost::asio::thread_pool& blocking_pool() {
 }
 
 Async<EmbeddedTexts> embed_texts(ModelDirectory& models, std::string model, std::vector<std::string> texts,
-                                 std::string input_type, RequestContext context) {
+                                 std::string input_type, RequestContext context,
+                                 std::optional<EmbeddingLevel> level) {
   EmbeddedTexts out;
   auto handle = co_await models.acquire(model, context);
   if (!handle) co_return forward_error(handle);
@@ -45,7 +51,7 @@ Async<EmbeddedTexts> embed_texts(ModelDirectory& models, std::string model, std:
     const std::size_t count = std::min(kTextsAtATime, texts.size() - at);
     EmbedRequest request;
     request.input_type = input_type;
-    request.level = EmbeddingLevel::kItem;
+    request.level = level;
     const auto first = std::make_move_iterator(texts.begin() + static_cast<std::ptrdiff_t>(at));
     request.inputs = text_inputs({first, first + static_cast<std::ptrdiff_t>(count)});
     auto result = co_await handle->embed(std::move(request), context);

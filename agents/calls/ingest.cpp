@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "agents/calls/blocking.h"
+#include "agents/calls/code_items.h"
 #include "agents/calls/options.h"
 
 namespace consort {
@@ -19,14 +20,16 @@ struct SourceFile {
   std::string source;  // its name in the memory
 };
 
+constexpr std::uintmax_t kMaxCodeFileBytes = 1u << 20;  // larger ones are generated or data
 const std::vector<std::string> kPictures{".jpg", ".jpeg", ".png", ".webp"};
 
 bool wanted(const fs::path& path, const std::vector<std::string>& extensions) {
   return std::find(extensions.begin(), extensions.end(), path.extension().string()) != extensions.end();
 }
 
+// Without extensions every file that is no larger than a source file is.
 Result<std::vector<SourceFile>> list_files(const std::string& path,
-                                           const std::vector<std::string>& extensions) {
+                                           const std::vector<std::string>& extensions, bool code) {
   std::error_code error;
   if (!fs::exists(path, error)) {
     return fail(ErrorKind::kNotFound, "there is no such file or folder", path,
@@ -39,7 +42,10 @@ Result<std::vector<SourceFile>> list_files(const std::string& path,
   }
   for (fs::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
-    if (!it->is_regular_file(ignored) || !wanted(it->path(), extensions)) continue;
+    if (code && it->is_directory(ignored) && is_foreign_folder(it->path().filename().string()))
+      it.disable_recursion_pending();
+    if (!it->is_regular_file(ignored)) continue;
+    if (code ? it->file_size(ignored) > kMaxCodeFileBytes : !wanted(it->path(), extensions)) continue;
     files.push_back({it->path(), it->path().lexically_relative(path).generic_string()});
   }
   if (error) return fail(ErrorKind::kIo, "the folder cannot be read: " + error.message(), path);
@@ -126,7 +132,8 @@ Async<bool> ingest_items(Retrieval& memory, ModelDirectory* models, std::string 
   if (!options.model.empty() && !items.empty()) {
     std::vector<std::string> texts;
     for (const NewItem& item : items) texts.push_back(item.text);
-    auto embedded = co_await embed_texts(*models, options.model, std::move(texts), "document", context);
+    auto embedded =
+        co_await embed_texts(*models, options.model, std::move(texts), "document", context, std::nullopt);
     if (!embedded) co_return forward_error(embedded);
     for (std::size_t i = 0; i < items.size(); ++i) items[i].embedding = std::move(embedded->vectors[i]);
     report.truncated +=
@@ -136,6 +143,31 @@ Async<bool> ingest_items(Retrieval& memory, ModelDirectory* models, std::string 
   }
   auto replacing = replace_items(memory, std::move(source), std::move(items), remember, {}, options, report);
   co_return co_await std::move(replacing);
+}
+
+// A file that is no source code is passed over; one that cannot be read is a failure of the report.
+Async<bool> ingest_code(Retrieval& memory, ModelDirectory* models, const SourceFile& file,
+                        const IngestOptions& options, RequestContext context, IngestReport& report) {
+  auto reading = [path = file.path] { return read_bytes(path); };
+  auto text = co_await on_blocking_pool(std::move(reading));
+  if (!text) {
+    report.failures.push_back({file.source, text.error()});
+    co_return true;
+  }
+  std::vector<std::string> texts{*text}, names{file.source};
+  auto asking = languages_of(models, options.classifier, std::move(texts), std::move(names), context);
+  auto languages = co_await std::move(asking);
+  if (!languages) co_return forward_error(languages);
+  const std::string language = languages->front();
+  if (language.empty() || text->find('\0') != std::string::npos) {
+    ++report.passed_over;
+    co_return true;
+  }
+  std::vector<NewItem> items = code_items(file.source, language, *text, options.code_split);
+  auto taking = ingest_items(memory, models, file.source, std::move(items), options, context, report);
+  if (auto done = co_await std::move(taking); !done) co_return forward_error(done);
+  ++report.files;
+  co_return true;
 }
 
 Result<Picture> read_picture(const SourceFile& file, BlobStore& blobs) {
@@ -185,8 +217,9 @@ Async<bool> ingest_picture(Retrieval& memory, Projector& projector, const Source
 Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::string path,
                                 IngestOptions options, RequestContext context) {
   IngestReport report;
-  if (models == nullptr && (!options.model.empty() || options.pictures))
-    co_return not_connected("ingest", "models");
+  const bool asks_models =
+      !options.model.empty() || options.pictures || (options.code && !options.classifier.empty());
+  if (models == nullptr && asks_models) co_return not_connected("ingest", "models");
   std::vector<std::string> extensions = options.extensions;
   std::unique_ptr<Projector> projector;
   if (options.pictures) {
@@ -195,7 +228,7 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
     projector = std::move(*made);
     extensions.insert(extensions.end(), kPictures.begin(), kPictures.end());
   }
-  auto listing = [path, extensions] { return list_files(path, extensions); };
+  auto listing = [path, extensions, code = options.code] { return list_files(path, extensions, code); };
   auto files = co_await on_blocking_pool(std::move(listing));
   if (!files) co_return forward_error(files);
   for (const SourceFile& file : *files) {
@@ -204,6 +237,13 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
       auto taking = ingest_picture(memory, *projector, file, options, context, report);
       if (auto done = co_await std::move(taking); !done) co_return forward_error(done);
       if (options.on_file) options.on_file(report.files + report.failures.size(), files->size());
+      continue;
+    }
+    if (options.code) {
+      auto taking = ingest_code(memory, models, file, options, context, report);
+      if (auto done = co_await std::move(taking); !done) co_return forward_error(done);
+      if (options.on_file)
+        options.on_file(report.files + report.failures.size() + report.passed_over, files->size());
       continue;
     }
     auto reading = [file, split = options.split] { return read_items(file, split); };

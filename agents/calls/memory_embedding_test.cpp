@@ -123,6 +123,74 @@ TEST_F(MemoryWithEncoder, TheShippedNotesAreFoundByMeaning) {
   EXPECT_TRUE(retrieval_->check()->ok());
 }
 
+TEST_F(MemoryWithEncoder, LateInteractionAndReranking) {
+  IngestOptions options;
+  options.name_space = "notes";
+  options.model = "answerai-colbert-small-v1";
+  const auto report =
+      wait(ingest_path(*retrieval_, directory_.get(), (kConfigs / "notes").string(), options, {}));
+  ASSERT_TRUE(report.has_value()) << report.error().line();
+  EXPECT_EQ(retrieval_->stats()->namespaces.at(0).spaces.at(0).space.metric, VectorMetric::kMaxSim);
+  const Value question = *parse_json(
+      R"({"namespace": "notes", "query": "Who built the lighthouse?", "topK": 3, "mode": "lateInteraction"})");
+  const auto found = act(*retrieve_, question);
+  ASSERT_TRUE(found.has_value()) << found.error().line();
+  EXPECT_EQ(found->get("mode").as_string(), "lateInteraction");
+  EXPECT_EQ(found->get("hits").as_array().at(0).get("provenance").get("source").as_string(), "lighthouse.md");
+  EXPECT_TRUE(found->get("hits").as_array().at(0).get("rerank").is_null());
+
+  const auto reranked = act(*retrieve_, *parse_json(R"({"namespace": "notes", "mode": "lexical", "topK": 2,
+      "query": "What is the name of the keeper's dog?",
+      "rerank": {"model": "ms-marco-minilm-l12-v2", "candidates": 10}})"));
+  ASSERT_TRUE(reranked.has_value()) << reranked.error().line();
+  const auto& hits = reranked->get("hits").as_array();
+  ASSERT_EQ(hits.size(), 2u);
+  EXPECT_EQ(hits[0].get("provenance").get("source").as_string(), "keeper.md");
+  EXPECT_EQ(hits[0].get("rerank").get("rank").as_integer(), 1);
+  EXPECT_EQ(hits[0].get("score").as_number(), hits[0].get("rerank").get("score").as_number());
+  EXPECT_GT(hits[0].get("score").as_number(), hits[1].get("score").as_number());
+
+  const auto wrong_model =
+      act(*retrieve_, question.with("rerank", *parse_json(R"({"model": "all-minilm-l6-v2"})")));
+  ASSERT_FALSE(wrong_model.has_value());
+  EXPECT_EQ(wrong_model.error().kind, ErrorKind::kUnsupported);
+  const auto wrong_mode = act(*retrieve_, question.with("mode", "dense").with("model", options.model));
+  ASSERT_FALSE(wrong_mode.has_value());
+  EXPECT_NE(wrong_mode.error().line().find("lateInteraction"), std::string::npos)
+      << wrong_mode.error().line();
+}
+
+TEST_F(MemoryWithEncoder, SourceFilesAreCutIntoFunctionsByTheirLanguage) {
+  const fs::path folder = dir_ / "project";
+  fs::create_directories(folder / "src/build");
+  const auto write = [&](const char* name, const std::string& text) { std::ofstream(folder / name) << text; };
+  std::string python = "\"\"\"Tools for tides.\"\"\"\nimport math\nimport datetime\n\n\n";
+  for (const char* name : {"high_water", "low_water", "moon_phase"})
+    python += "def " + std::string(name) + "(day, harbour):\n    \"\"\"Hours of the " + name + ".\"\"\"\n" +
+              "    total = 0.0\n    for hour in range(24):\n        total += math.cos(hour / 12.4 * 2 * "
+              "math.pi)\n    return datetime.timedelta(hours=total + day + harbour.offset)\n\n\n";
+  write("src/tides", python + python);  // no ending: the classifier tells
+  write("src/notes.txt",
+        "Nothing but a few words about the sea and the boats that lie in the harbour today.");
+  write("src/build/made.py", python);
+  IngestOptions options;
+  options.name_space = "code";
+  options.code = true;
+  options.code_split.max_bytes = 400;
+  const auto report = wait(ingest_path(*retrieval_, directory_.get(), folder.string(), options, {}));
+  ASSERT_TRUE(report.has_value()) << report.error().line();
+  EXPECT_EQ(report->files, 1u);
+  EXPECT_EQ(report->passed_over, 1u);
+  const auto found = act(*retrieve_, *parse_json(R"({"namespace": "code", "topK": 1, "mode": "hybrid",
+      "query": "When does the moon change its phase?", "filter": {"kind": "function"}})"));
+  ASSERT_TRUE(found.has_value()) << found.error().line();
+  const Value& about = found->get("hits").as_array().at(0).get("metadata");
+  EXPECT_EQ(about.get("symbol").as_string(), "moon_phase");
+  EXPECT_EQ(about.get("language").as_string(), "python");
+  EXPECT_EQ(about.get("path").as_string(), "src/tides");
+  EXPECT_GT(about.get("endLine").as_integer(), about.get("line").as_integer());
+}
+
 TEST_F(MemoryWithEncoder, VectorsOfOtherWeightsAreRefused) {
   RememberOptions options;
   options.space = VectorSpace{"all-minilm-l6-v2", "weights of last year", 384, VectorMetric::kCosine};

@@ -197,7 +197,8 @@ Value hit_value(const SearchHit& hit) {
   return item_value(hit.item)
       .with("score", hit.score)
       .with("lexical", branch_value(hit.lexical))
-      .with("dense", branch_value(hit.dense));
+      .with("dense", branch_value(hit.dense))
+      .with("rerank", branch_value(hit.rerank));
 }
 
 Value search_value(const SearchResult& result, SearchMode mode) {

@@ -27,7 +27,8 @@ Value metadata_value(const Metadata& metadata);
 // {id, externalId, text, metadata, provenance {source, runId, task, modelDigest}, created, updated}: times as
 // ISO 8601.
 Value item_value(const Item& item);
-// item_value with {score, lexical {rank, score} | null, dense {rank, score} | null}.
+// item_value with {score, lexical {rank, score} | null, dense {rank, score} | null, rerank {rank,
+// score} | null}.
 Value hit_value(const SearchHit& hit);
 // {hits, mode, items, lexicalMatches, denseMatches}
 Value search_value(const SearchResult& result, SearchMode mode);

@@ -172,7 +172,7 @@ boost::asio::awaitable<Status> Session::embed_rest(std::string encoder) {
     texts.push_back(items_[i].text);
   }
   auto embedding = embed_texts(*services_.models, std::move(encoder), std::move(texts), "document",
-                               request_context(context_));
+                               request_context(context_), std::nullopt);
   auto embedded = co_await std::move(embedding);
   if (!embedded) co_return forward_error(embedded);
   for (std::size_t n = 0; n < places.size(); ++n) {

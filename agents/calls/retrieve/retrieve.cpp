@@ -1,6 +1,6 @@
 // call: retrieve. Search of the shared memory by words, by meaning or both.
 #include "agents/calls/blocking.h"
-#include "agents/calls/embedding.h"
+#include "agents/calls/memory_search.h"
 #include "agents/calls/memory_values.h"
 #include "agents/calls/model_call.h"
 
@@ -52,25 +52,21 @@ class RetrieveCall final : public CallHandler {
     if (services_.retrieval == nullptr) co_return not_connected("retrieve", "a store");
     auto query = read_query(with);
     if (!query) co_return forward_error(query);
-    Value usage;
-    if (query->mode != SearchMode::kLexical && query->vector.empty()) {
-      if (services_.models == nullptr) co_return not_connected("retrieve", "models");
-      const Value* named = with.find("model");
-      std::string model = named ? named->as_string() : kDefaultEmbedder;
-      std::vector<std::string> texts{query->text};
-      auto embedded = co_await embed_texts(*services_.models, std::move(model), std::move(texts), "query",
-                                           request_context(context));
-      if (!embedded) co_return forward_error(embedded);
-      query->vector = std::move(embedded->vectors[0]);
-      query->space = embedded->space.name;
-      query->fingerprint = embedded->space.fingerprint;
-      usage = usage_value(embedded->usage);
+    MemorySearch search;
+    search.query = std::move(*query);
+    const SearchMode mode = search.query.mode;
+    if (const Value* model = with.find("model")) search.model = model->as_string();
+    if (const Value* rerank = with.find("rerank")) {
+      search.rerank = rerank->get("model").as_string();
+      if (const Value* n = rerank->find("candidates"))
+        search.candidates = static_cast<std::size_t>(n->as_integer());
     }
-    const SearchMode mode = query->mode;
-    auto work = [retrieval = services_.retrieval, q = std::move(*query)] { return retrieval->search(q); };
-    auto found = co_await on_blocking_pool(std::move(work));
+    const bool asks = !search.rerank.empty() || (mode != SearchMode::kLexical && search.query.vector.empty());
+    auto searching =
+        search_memory(services_.retrieval, services_.models, std::move(search), request_context(context));
+    auto found = co_await std::move(searching);
     if (!found) co_return forward_error(found);
-    co_return TaskOutcome{search_value(*found, mode), usage};
+    co_return TaskOutcome{search_value(found->result, mode), asks ? usage_value(found->usage) : Value()};
   }
 };
 

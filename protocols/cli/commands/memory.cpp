@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "agents/calls/ingest.h"
+#include "agents/calls/memory_search.h"
 #include "agents/calls/memory_values.h"
 #include "agents/calls/options.h"
 #include "memory/store/store.h"
@@ -14,14 +15,18 @@ namespace consort {
 namespace {
 
 struct Flags {
-  std::string name_space = "notes", model = kDefaultEmbedder;
-  std::string path, split = "paragraph";  // ingest
-  std::size_t max_bytes = 800;
+  std::string name_space = "notes", model;  // model: empty = the default
+  std::string path, split = "paragraph";    // ingest
+  std::size_t max_bytes = 0;                // 0: 800 for texts, 1,600 for code
+  bool code = false;
+  std::string classifier = "magika";
   bool words_only = false, pictures = false;
   ProjectionOptions projection;
   std::string query, mode = "hybrid", filter;  // search
   std::size_t top_k = 10;
   double lexical_weight = 1.0, dense_weight = 1.0;
+  std::string rerank;
+  std::size_t candidates = 30;
 };
 
 EngineSetup with_store() {
@@ -47,6 +52,7 @@ Value report_value(const IngestReport& r, const std::string& name_space) {
                         {"unchanged", count_value(r.unchanged)},
                         {"erased", count_value(r.erased)},
                         {"truncated", count_value(r.truncated)},
+                        {"passedOver", count_value(r.passed_over)},
                         {"failures", Value::array(std::move(failures))},
                         {"usage", usage_value(r.usage)}});
 }
@@ -56,14 +62,18 @@ Result<int> ingest(CliContext& c, const Flags& f) {
   Progress progress(c.console, "ingest", "files");
   IngestOptions options;
   options.name_space = f.name_space;
-  options.model = f.words_only ? "" : f.model;
+  const std::string encoder = f.model.empty() ? kDefaultEmbedder : f.model;
+  options.model = f.words_only ? "" : encoder;
   options.split = {f.split == "sentence" ? SplitOptions::Unit::kSentence : SplitOptions::Unit::kParagraph,
-                   f.max_bytes};
+                   f.max_bytes > 0 ? f.max_bytes : SplitOptions{}.max_bytes};
+  options.code = f.code;
+  options.classifier = f.classifier;
+  if (f.max_bytes > 0) options.code_split.max_bytes = f.max_bytes;
   options.durability = Durability::kSync;
   options.blobs = &engine->blobs();
   if (f.pictures) {
     options.pictures = f.projection;
-    options.pictures->encoder = f.model;
+    options.pictures->encoder = encoder;
   }
   options.on_file = [&progress](std::size_t done, std::size_t total) { progress.update(done, total); };
   CONSORT_TRY(report, engine->wait(ingest_path(engine->retrieval(), &engine->models(), f.path, options,
@@ -86,8 +96,9 @@ Result<int> ingest(CliContext& c, const Flags& f) {
   return report.failures.empty() ? 0 : 3;
 }
 
-Result<SearchQuery> make_query(Engine& engine, const Flags& f) {
-  SearchQuery query;
+Result<MemorySearch> make_search(const Flags& f) {
+  MemorySearch search;
+  SearchQuery& query = search.query;
   query.name_space = f.name_space;
   query.text = f.query;
   query.mode = *parse_search_mode(f.mode);
@@ -99,37 +110,43 @@ Result<SearchQuery> make_query(Engine& engine, const Flags& f) {
     CONSORT_TRY(filter, read_filter(json));
     query.filter = std::move(filter);
   }
-  if (query.mode == SearchMode::kLexical) return query;
-  CONSORT_TRY(embedded,
-              engine.wait(embed_texts(engine.models(), f.model, {f.query}, "query", engine.request())));
-  query.vector = std::move(embedded.vectors.at(0));
-  query.space = embedded.space.name;
-  query.fingerprint = embedded.space.fingerprint;
-  return query;
+  search.model = f.model;
+  search.rerank = f.rerank;
+  search.candidates = f.candidates;
+  return search;
 }
 
 std::string hit_line(std::size_t number, const SearchHit& hit) {
   const auto place = [](const char* name, const std::optional<BranchRank>& b) {
     return b ? fmt::format(", {} {}", name, b->rank) : std::string();
   };
-  return fmt::format("{:2}. {:.4f}  {}\n      {}{}{}", number, hit.score, hit.item.text,
-                     hit.item.provenance.source.empty() ? "(no source)" : hit.item.provenance.source,
+  std::string source = hit.item.provenance.source.empty() ? "(no source)" : hit.item.provenance.source;
+  if (const auto line = hit.item.metadata.find("line"); line != hit.item.metadata.end())
+    if (const auto* number_of_line = std::get_if<std::int64_t>(&line->second))
+      source += fmt::format(":{}", *number_of_line);
+  return fmt::format("{:2}. {:.4f}  {}\n      {}{}{}", number, hit.score, hit.item.text, source,
                      place("by words", hit.lexical), place("by meaning", hit.dense));
 }
 
 Result<int> search(CliContext& c, const Flags& f) {
   CONSORT_TRY(engine, Engine::start(c, with_store()));
-  CONSORT_TRY(query, make_query(*engine, f));
-  CONSORT_TRY(found, engine->retrieval().search(query));
+  CONSORT_TRY(wanted, make_search(f));
+  const SearchMode mode = wanted.query.mode;
+  const bool filtered = wanted.query.filter.has_value();
+  CONSORT_TRY(answer, engine->wait(search_memory(&engine->retrieval(), &engine->models(), std::move(wanted),
+                                                 engine->request())));
+  const SearchResult& found = answer.result;
   if (!found.known_namespace) {
     return fail(ErrorKind::kNotFound, fmt::format("the memory holds nothing under '{}'", f.name_space),
                 "--namespace", "consort memory ingest DIR --namespace " + f.name_space);
   }
-  if (query.mode != SearchMode::kLexical && found.dense_matches == 0 && !query.filter) {
-    c.console.note("no item of the namespace has a vector of this model; only words were compared");
+  if (mode != SearchMode::kLexical && found.dense_matches == 0 && !filtered) {
+    c.console.note(mode == SearchMode::kHybrid
+                       ? "no item of the namespace has a vector of this model; only words were compared"
+                       : "no item of the namespace has a vector of this model");
   }
   if (c.console.json()) {
-    c.console.result(search_value(found, query.mode));
+    c.console.result(search_value(found, mode));
     return 0;
   }
   for (std::size_t i = 0; i < found.hits.size(); ++i) c.console.line(hit_line(i + 1, found.hits[i]));
@@ -218,7 +235,12 @@ void add_ingest(CLI::App& memory, CliContext& c, const std::shared_ptr<Flags>& f
   auto* sub = memory.add_subcommand("ingest", "read a file or a folder of notes into the memory");
   sub->add_option("path", f->path, "file or folder (.md, .markdown, .txt)")->required();
   sub->add_option("--namespace", f->name_space, "where the items go")->capture_default_str();
-  sub->add_option("--model", f->model, "the encoder")->capture_default_str();
+  sub->add_option("--model", f->model, std::string("the encoder (default: ") + kDefaultEmbedder + ")");
+  sub->add_flag("--code", f->code,
+                "read source files: cut into functions and classes, with path, lines and symbol");
+  sub->add_option("--classifier", f->classifier,
+                  "with --code: what tells languages; \"\": by the files' endings")
+      ->capture_default_str();
   sub->add_flag("--words-only", f->words_only, "store no vectors: only search by words finds the items");
   sub->add_flag("--images", f->pictures, "read pictures too (.jpg, .png, .webp); search finds them by words");
   sub->add_option("--image-model", f->projection.vision, "what sees the pictures")->capture_default_str();
@@ -229,9 +251,8 @@ void add_ingest(CLI::App& memory, CliContext& c, const std::shared_ptr<Flags>& f
   sub->add_option("--split", f->split, "what one item is")
       ->check(CLI::IsMember({"paragraph", "sentence"}))
       ->capture_default_str();
-  sub->add_option("--max-bytes", f->max_bytes, "longest item")
-      ->check(CLI::Range(16, 65536))
-      ->capture_default_str();
+  sub->add_option("--max-bytes", f->max_bytes, "longest item (default: 800, with --code 1600)")
+      ->check(CLI::Range(16, 65536));
   sub->callback([&c, f] { c.action = [&c, f] { return ingest(c, *f); }; });
 }
 
@@ -240,11 +261,18 @@ void add_search(CLI::App& memory, CliContext& c, const std::shared_ptr<Flags>& f
   sub->add_option("query", f->query, "what to look for")->required();
   sub->add_option("--namespace", f->name_space, "where to look")->capture_default_str();
   sub->add_option("--mode", f->mode, "how")
-      ->check(CLI::IsMember({"lexical", "dense", "hybrid"}))
+      ->check(CLI::IsMember({"lexical", "dense", "hybrid", "lateInteraction"}))
       ->capture_default_str();
   sub->add_option("--top-k", f->top_k, "how many hits")->check(CLI::Range(1, 1000))->capture_default_str();
   sub->add_option("--filter", f->filter, "conditions on metadata, as JSON: {\"year\": {\"gt\": 1900}}");
-  sub->add_option("--model", f->model, "the encoder of the namespace")->capture_default_str();
+  sub->add_option("--model", f->model,
+                  std::string("the encoder of the namespace (default: ") + kDefaultEmbedder +
+                      "; for lateInteraction " + kDefaultTokenEmbedder + ")");
+  sub->add_option("--rerank", f->rerank,
+                  "a cross-encoder that orders the first hits anew (ms-marco-minilm-l12-v2)");
+  sub->add_option("--candidates", f->candidates, "hits that the cross-encoder reads")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   sub->add_option("--lexical-weight", f->lexical_weight, "of the search by words in the fusion")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
