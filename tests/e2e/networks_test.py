@@ -108,6 +108,34 @@ class Encoders(Case):
             self.assertEqual((line["tokens"], line.get("truncated", False)), (g["used"], g["tokens"] > g["used"]))
 
 
+class Ensembles(Case):
+    def test_embed_side_by_side_and_as_a_mean(self):
+        given = [{"text": "The ferry leaves at nine."}, {"text": "Bread is baked at night."}]
+        single = {m: [o["embedding"] for o in self.lines("embed", "--model", m, given=given)] for m in (MINILM, BGE)}
+        out = self.lines("ensemble", "embed", "--members", f"{MINILM},{BGE}", "--weights", "3,1",
+                         given=given + [{"smiles": "C"}], expect=3)
+        self.assertIn("error", out.pop())
+        rows = [o["embedding"] for o in out]
+        self.assertEqual({len(r) for r in rows}, {768})
+        cosines = [dot(*single[m]) for m in (MINILM, BGE)]
+        self.assertAlmostEqual(dot(*rows), 0.75 * cosines[0] + 0.25 * cosines[1], delta=1e-5)
+        self.assertEqual([m["name"] for m in out[0]["members"]], [MINILM, BGE])
+        mean = self.lines("ensemble", "embed", "--members", f"{MINILM},{BGE}", "--combine", "mean", given=given)
+        self.assertEqual(len(mean[0]["embedding"]), 384)
+        self.assertAlmostEqual(dot(mean[0]["embedding"], mean[0]["embedding"]), 1, delta=1e-5)
+
+    def test_classify_files(self):
+        source, photo = GOLDEN / "snippets/cpp-a", PHOTOS / "coffee.png"
+        out = self.run_("ensemble", "classify", "--members", f"{MAGIKA},{EFFICIENTNET}", "--weights", "0.2,0.8",
+                        "--on-member-error", "report", "--top", 2, source, "no-such-file", photo, expect=3)
+        out = [json.loads(line) for line in out.stdout.splitlines()]
+        self.assertEqual((out[0]["labels"][0]["label"], out[0]["missing"]), ("cpp", [EFFICIENTNET]))
+        self.assertIn("error", out[1])
+        self.assertEqual([lab["label"] for lab in out[2]["labels"]], ["espresso", "png"])
+        self.assertAlmostEqual(out[2]["labels"][1]["score"], 0.2, delta=0.01)
+        self.run_("ensemble", "classify", "--members", MAGIKA, expect=2)
+
+
 class Classifiers(Case):
     def test_source_files(self):
         golden = rows("magika.predictions.jsonl")

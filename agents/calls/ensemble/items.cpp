@@ -26,7 +26,7 @@ struct ItemPlan {
   std::size_t top = 5;
 };
 
-Result<ItemPlan> read_item_plan(const Value& with, const Value* agents, BlobStore* blobs) {
+Result<ItemPlan> read_item_plan(const Value& with, const Value* agents, ModelInput item) {
   const auto text = [&](const char* key, const char* otherwise) {
     const Value* v = with.find(key);
     return v != nullptr ? v->as_string() : std::string(otherwise);
@@ -34,11 +34,7 @@ Result<ItemPlan> read_item_plan(const Value& with, const Value* agents, BlobStor
   ItemPlan plan;
   CONSORT_TRY(members, read_members(with, agents));
   plan.members = std::move(members);
-  const Value* input = with.find("input");
-  if (input == nullptr || input->is_array())
-    return fail(ErrorKind::kInvalid, "classify and embed want one item as input", "with/input");
-  CONSORT_TRY(inputs, read_model_inputs(*input, blobs));
-  plan.item = std::move(inputs.items.front());
+  plan.item = std::move(item);
   plan.strategy = text("combine", text("task", "") == "embed" ? "concatenate" : "linearPool");
   plan.input_type = text("inputType", "");
   if (const Value* options = with.find("options")) plan.strategy_options = *options;
@@ -258,11 +254,25 @@ boost::asio::awaitable<Result<TaskOutcome>> embed(ModelDirectory* models, const 
 
 boost::asio::awaitable<Result<TaskOutcome>> run_item_ensemble(CallServices services,
                                                               const TaskContext& context, Value with) {
-  auto plan = read_item_plan(with, context.agents, services.blobs);
+  if (services.models == nullptr) co_return not_connected("ensemble", "models");
+  const Value* input = with.find("input");
+  if (input == nullptr || input->is_array())
+    co_return fail(ErrorKind::kInvalid, "classify and embed want one item as input", "with/input");
+  auto inputs = read_model_inputs(*input, services.blobs);
+  if (!inputs) co_return forward_error(inputs);
+  auto running =
+      run_item_ensemble(*services.models, context, std::move(with), std::move(inputs->items.front()));
+  co_return co_await std::move(running);
+}
+
+boost::asio::awaitable<Result<TaskOutcome>> run_item_ensemble(ModelDirectory& models,
+                                                              const TaskContext& context, Value with,
+                                                              ModelInput item) {
+  auto plan = read_item_plan(with, context.agents, std::move(item));
   if (!plan) co_return forward_error(plan);
   const bool embeds = with.get("task").as_string() == "embed";
-  auto running = embeds ? embed(services.models, context, std::move(*plan))
-                        : classify(services.models, context, std::move(*plan));
+  auto running =
+      embeds ? embed(&models, context, std::move(*plan)) : classify(&models, context, std::move(*plan));
   co_return co_await std::move(running);
 }
 

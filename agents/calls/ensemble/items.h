@@ -1,10 +1,11 @@
 // call: ensemble over an item: classify (label distributions pooled or voted on) and embed (vectors put side
-// by side or averaged). Private to this folder.
+// by side or averaged). Also behind the command `consort ensemble`.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 
 #include "agents/calls/call_kinds.h"
+#include "scheduler/host/requests.h"
 #include "scheduler/workflow/task_handler.h"
 
 namespace consort::ensemble_call {
@@ -19,8 +20,12 @@ namespace consort::ensemble_call {
 // member always fails concatenate: without it the result is of another space. Output: {embedding, members,
 // combined, missing, usage}.
 //
-// `with` has passed the schema. Errors: kInvalid (options that do not fit), those of the members.
+// `with` has passed the schema. Errors: kInvalid (options that do not fit), those of the members. The second
+// form takes the item beside `with`, which then has no input.
 boost::asio::awaitable<Result<TaskOutcome>> run_item_ensemble(CallServices services,
                                                               const TaskContext& context, Value with);
+boost::asio::awaitable<Result<TaskOutcome>> run_item_ensemble(ModelDirectory& models,
+                                                              const TaskContext& context, Value with,
+                                                              ModelInput item);
 
 }  // namespace consort::ensemble_call

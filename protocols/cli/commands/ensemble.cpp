@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "protocols/cli/commands/commands.h"
+#include "protocols/cli/commands/ensemble_items.h"
 #include "protocols/cli/commands/messages.h"
 #include "protocols/cli/commands/model_files.h"
 #include "protocols/cli/engine.h"
@@ -15,9 +16,9 @@ namespace {
 
 struct Flags {
   std::string task, combine, prompt, prompt_file, messages, format, answer, on_error;
-  std::vector<std::string> members, weights, candidates, choices, stop, signals;
+  std::vector<std::string> members, weights, candidates, choices, stop, signals, files, labels;
   std::string contrast;
-  int max_tokens = 256, min_members = 0;
+  int max_tokens = 256, min_members = 0, top = 5;
   double temperature = 0.7, top_p = 0.95;
   int top_k = 0;
   bool raw = false;
@@ -112,10 +113,30 @@ boost::asio::awaitable<Result<TaskOutcome>> act(TaskHandler& handler, TaskContex
   co_return co_await std::move(running);
 }
 
+// Classifiers over files.
+Result<int> run_files(CliContext& c, const Flags& f) {
+  if (!f.choices.empty() || !f.prompt.empty() || !f.prompt_file.empty() || !f.messages.empty())
+    return fail(ErrorKind::kUsage, "files are judged by classifiers, prompts and choices by language models",
+                "consort ensemble classify", "give files, or a prompt with --choices");
+  Value with = Value::object({{"task", "classify"}, {"members", texts(f.members)}, {"topK", f.top}});
+  if (!f.combine.empty()) with = with.with("combine", f.combine);
+  CONSORT_TRY(weighted, with_weights(f, std::move(with)));
+  with = std::move(weighted);
+  if (!f.on_error.empty()) with = with.with("onMemberError", f.on_error);
+  if (f.min_members > 0) with = with.with("minMembers", f.min_members);
+  if (!f.labels.empty()) with = with.with("labels", texts(f.labels));
+  if (!f.signals.empty()) with = with.with("signals", texts(f.signals));
+  return classify_files(c, std::move(with), f.files);
+}
+
 Result<int> run(CliContext& c, const Flags& f) {
-  if (f.task == "score" || f.task == "embed")
+  if (f.task == "score")
     return fail(ErrorKind::kUnsupported, "consort ensemble " + f.task + " is not in this build",
-                "consort ensemble", "generate and classify are");
+                "consort ensemble", "generate, classify and embed are");
+  if (!f.files.empty()) return run_files(c, f);
+  if (f.task == "classify" && f.choices.empty())
+    return fail(ErrorKind::kUsage, "neither files nor choices are given", "consort ensemble classify",
+                "give files, or a prompt with --choices");
   CONSORT_TRY(with, call_options(f));
   CONSORT_TRY(engine, Engine::start(c));
   const auto kinds = engine->call_kinds();
@@ -172,23 +193,26 @@ void add_ensemble(CLI::App& app, CliContext& c) {
   group->require_subcommand(1);
   const std::pair<const char*, const char*> tasks[] = {
       {"generate", "members write answers, a strategy combines them"},
-      {"classify", "members judge the given choices"},
-      {"score", "bits per byte of a mixture"},
-      {"embed", "combined embeddings"}};
+      {"classify", "members label files, or judge the given choices"},
+      {"score", "bits per byte of a mixture"}};
   for (const auto& [task, about] : tasks) {
     auto* sub = group->add_subcommand(task, about);
     auto f = std::make_shared<Flags>();
     f->task = task;
     add_common(*sub, *f);
     if (f->task == "generate") add_generation(*sub, *f);
-    if (f->task == "classify")
-      sub->add_option("--choices", f->choices, "what to choose from, separated by commas")
-          ->required()
+    if (f->task == "classify") {
+      sub->add_option("files", f->files, "classifiers: the files that they judge");
+      sub->add_option("--labels", f->labels, "classifiers: zero-shot labels, separated by commas")
           ->delimiter(',');
+      sub->add_option("--top", f->top, "classifiers: how many labels")->capture_default_str();
+      sub->add_option("--choices", f->choices, "language models: what to choose from, separated by commas")
+          ->delimiter(',');
+    }
     if (f->task == "score") sub->add_option("--file", f->prompt_file, "text to score");
-    if (f->task == "embed") sub->add_option("--input-type", f->format, "query or document");
     sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
   }
+  add_ensemble_embed(*group, c);
 }
 
 }  // namespace consort
