@@ -183,6 +183,25 @@ class Classifiers(Case):
             self.assertAlmostEqual(values[row * 1000 + best["index"]], best["logit"], delta=1e-3)
         self.assertEqual(max(values[1000:2000]), 0)
 
+    def test_zero_shot_by_a_clip_folder(self):
+        folder = PHOTOS.parent / "clip"  # a small random model; its logits are transformers' own
+        shape, golden = safetensors(folder / "expected.safetensors")["logits_per_image"]
+        texts = [json.loads(line)["text"] for line in (folder / "texts.jsonl").read_text().splitlines()]
+        chosen = [0, 4, 10, 11]
+        labels = [texts[i] for i in chosen]
+        self.assertFalse(any("," in label for label in labels))
+        photos = [PHOTOS.parent / name for name in ("photos/chelsea.png", "edge/wide-400x8.png", "edge/exif-6.jpg",
+                                                   "edge/palette.png")]
+        done = self.run_("classify", "--model", folder, "--json", "--labels", ",".join(labels), "--prompt", "{}",
+                         "--scores", "s.safetensors", *photos)
+        _, scores = safetensors(self.path / "s.safetensors")["scores"]
+        for p, line in enumerate(map(json.loads, done.stdout.splitlines())):
+            want = [golden[p * shape[1] + i] for i in chosen]
+            for a, b in zip(scores[p * len(chosen):], want):
+                self.assertAlmostEqual(a, b, delta=1e-3 * max(1, abs(b)))
+            self.assertEqual(line["labels"][0]["label"], labels[max(range(len(want)), key=want.__getitem__)])
+            self.assertAlmostEqual(sum(entry["score"] for entry in line["labels"]), 1, delta=1e-6)
+
     def test_a_workflow_looks_at_a_photo_and_a_file(self):
         path = self.workflow([
             {"look": {"fork": {"branches": [
