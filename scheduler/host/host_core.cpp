@@ -196,6 +196,10 @@ void HostCore::do_unload() {
   language.reset();  // the last owner: weights, pages and buffers go back to the pool here
   network.reset();
   model_ = {};
+  {
+    std::lock_guard lock(known_labels_.mutex);
+    known_labels_.rows.reset();
+  }
   std::lock_guard lock(mutex_);
   state_ = HostState::kAbsent;
 }

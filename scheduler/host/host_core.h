@@ -55,6 +55,7 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   Status logits(const CallPtr& call, const WireRequest& request);
   Status embed(const CallPtr& call, const WireRequest& request);
   Status classify(const CallPtr& call, const WireRequest& request);
+  Status zero_shot(const CallPtr& call, const WireRequest& request, ClassifyRequest asked);
   Status rerank(const CallPtr& call, const WireRequest& request);
   Status need_language_model(std::string_view op) const;
   Status need_network(std::string_view op) const;
@@ -79,6 +80,14 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   std::map<std::string, CallPtr> calls_;
   std::shared_ptr<LanguageEngine> language_;
   std::shared_ptr<NetworkEngine> network_;
+
+  // The labels of the last zero-shot request: a batch of files asks for the same ones again and again.
+  struct KnownLabels {
+    std::mutex mutex;
+    std::string key;
+    std::shared_ptr<const std::vector<float>> rows;
+  };
+  KnownLabels known_labels_;
 
   LoadedModel model_;  // without model and network, which the engines own
 

@@ -65,31 +65,61 @@ Status HostCore::classify(const CallPtr& call, const WireRequest& request) {
   CONSORT_TRY(r, read_classify_request(request.request, request.tensors));
   CONSORT_CHECK_OK(check_count(r.inputs.size(), id));
   CONSORT_CHECK_OK(check_count(r.inputs.size() + r.labels.size(), id));
-  const bool zero_shot = !r.labels.empty();
-  if (zero_shot && (!info.joint || info.dimension == 0 || !takes(info, InputKind::kText)))
-    return fail(ErrorKind::kUnsupported, "the model has no space that labels and inputs share", id,
-                "leave the labels out, or choose a model such as CLIP");
-  if (!zero_shot && (info.classes == 0 || takes(info, InputKind::kPair)))
+  if (!r.labels.empty()) return zero_shot(call, request, std::move(r));
+  if (info.classes == 0 || takes(info, InputKind::kPair))
     return fail(ErrorKind::kUnsupported, "the model has no classes of its own", id,
                 info.joint ? "give labels" : "choose a classifier");
   auto asked = std::make_shared<ClassifyRequest>(std::move(r));
   NetworkWork work;
   work.items = asked->inputs;
   for (ModelInput& item : work.items) settle_kind(info, item);
-  for (const std::string& label : asked->labels) {
-    work.items.emplace_back();
-    work.items.back().text = with_label(asked->prompt, label);
-  }
-  work.wants = {.embeddings = zero_shot, .logits = !zero_shot};
-  work.skip_decided = !zero_shot && !asked->logits;
+  work.wants = {.logits = true};
+  work.skip_decided = !asked->logits;
   run_network(
       network_, options_.workers, std::move(work), ticket(call, request),
       [answer = answering<ClassifyResult>(call), engine = network_, asked](Result<NetworkItems> items) {
         if (!items) return answer(forward_error(items));
-        const Network& network = engine->network();
-        answer(asked->labels.empty() ? classify_answer(network, std::move(*items), *asked)
-                                     : zero_shot_answer(network, std::move(*items), *asked));
+        answer(classify_answer(engine->network(), std::move(*items), *asked));
       });
+  return {};
+}
+
+Status HostCore::zero_shot(const CallPtr& call, const WireRequest& request, ClassifyRequest r) {
+  const NetworkInfo& info = network_->info();
+  if (!info.joint || info.dimension == 0 || !takes(info, InputKind::kText))
+    return fail(ErrorKind::kUnsupported, "the model has no space that labels and inputs share", id,
+                "leave the labels out, or choose a model such as CLIP");
+  auto asked = std::make_shared<ClassifyRequest>(std::move(r));
+  NetworkWork work;
+  work.items = asked->inputs;
+  for (ModelInput& item : work.items) settle_kind(info, item);
+  std::string key;
+  for (const std::string& label : asked->labels) key += with_label(asked->prompt, label) + '\0';
+  std::shared_ptr<const LabelRows> known;
+  {
+    std::lock_guard lock(known_labels_.mutex);
+    if (known_labels_.key == key) known = known_labels_.rows;
+  }
+  for (std::size_t l = 0; !known && l < asked->labels.size(); ++l) {
+    work.items.emplace_back();
+    work.items.back().text = with_label(asked->prompt, asked->labels[l]);
+  }
+  work.wants = {.embeddings = true};
+  run_network(network_, options_.workers, std::move(work), ticket(call, request),
+              [self = shared_from_this(), answer = answering<ClassifyResult>(call), engine = network_, asked,
+               key, known](Result<NetworkItems> items) {
+                if (!items) return answer(forward_error(items));
+                std::shared_ptr<const LabelRows> labels = known;
+                if (!labels) {
+                  auto rows = label_rows(engine->network(), *items, asked->inputs.size());
+                  if (!rows) return answer(forward_error(rows));
+                  labels = std::make_shared<const LabelRows>(std::move(*rows));
+                  std::lock_guard lock(self->known_labels_.mutex);
+                  self->known_labels_.key = key;
+                  self->known_labels_.rows = labels;
+                }
+                answer(zero_shot_answer(engine->network(), std::move(*items), *asked, *labels));
+              });
   return {};
 }
 

@@ -41,7 +41,7 @@ struct PendingCall {
   std::uint64_t next_chunk = 0;
   std::uint32_t owed = 0;                  // credits to grant
   std::map<std::uint64_t, Message> early;  // chunks that overtook others
-  std::optional<SteadyTime> missed;        // when the host first said that it has no such call; receiving thread
+  std::optional<SteadyTime> missed;  // when the host first said that it has no such call; receiving thread
 };
 
 }  // namespace detail
@@ -173,8 +173,8 @@ void ModelClient::Impl::give_up(const PendingPtr& call, Error error) {
   if (!closed) (void)endpoint->send(std::move(cancel));
 }
 
-// Asks the bus: a credit of nothing to an address that nobody holds is an error. The host answers only when it
-// has no such call (lost_call.h).
+// Asks the bus: a credit of nothing to an address that nobody holds is an error. The host answers only when
+// it has no such call (lost_call.h).
 bool ModelClient::Impl::host_there(const PendingPtr& call) {
   std::lock_guard lock(mutex);
   if (closed) return true;

@@ -88,11 +88,16 @@ ClassifyResult classify_answer(const Network& network, NetworkItems items, const
   return out;
 }
 
-Result<ClassifyResult> zero_shot_answer(const Network& network, NetworkItems items,
-                                        const ClassifyRequest& request) {
-  const std::size_t count = request.inputs.size(), labels = request.labels.size();
+Result<LabelRows> label_rows(const Network& network, const NetworkItems& items, std::size_t first) {
   for (const ItemError& error : items.errors)
-    if (error.item >= count) return tl::unexpected<Error>(error.error);
+    if (error.item >= first) return tl::unexpected<Error>(error.error);
+  const auto from = static_cast<std::ptrdiff_t>(items.offsets[first] * network.info().dimension);
+  return LabelRows(items.embeddings.begin() + from, items.embeddings.end());
+}
+
+ClassifyResult zero_shot_answer(const Network& network, NetworkItems items, const ClassifyRequest& request,
+                                const LabelRows& label_rows) {
+  const std::size_t count = request.inputs.size(), labels = request.labels.size();
   const auto width = static_cast<std::size_t>(network.info().dimension);
   const auto row = [&](std::size_t item) {
     return std::span<const float>(items.embeddings)
@@ -106,7 +111,8 @@ Result<ClassifyResult> zero_shot_answer(const Network& network, NetworkItems ite
     if (items.samples[i] == nullptr) continue;
     const std::span<float> own = std::span(logits).subspan(i * labels, labels);
     for (std::size_t l = 0; l < labels; ++l)
-      own[l] = static_cast<float>(joint.scale * cosine(row(i), row(count + l)) + joint.bias);
+      own[l] = static_cast<float>(
+          joint.scale * cosine(row(i), std::span(label_rows).subspan(l * width, width)) + joint.bias);
     out.decisions[i].raw = label_scores(joint, own, request.labels, request.top);
     out.decisions[i].labels = out.decisions[i].raw;
   }

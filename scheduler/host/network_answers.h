@@ -9,10 +9,14 @@ namespace consort {
 
 EmbedResult embed_answer(const Network& network, NetworkItems items, EmbeddingLevel level);
 ClassifyResult classify_answer(const Network& network, NetworkItems items, const ClassifyRequest& request);
-// `items`: the request's inputs, then its labels, all embedded. Probability of a label: softmax or sigmoid of
-// scale * cosine + bias (JointSpace). Errors: that of a label which could not be read.
-Result<ClassifyResult> zero_shot_answer(const Network& network, NetworkItems items,
-                                        const ClassifyRequest& request);
+// Embeddings of labels, as a zero-shot request compares with: [labels, dimension].
+using LabelRows = std::vector<float>;
+// Of the items from `first` on, all embedded. Errors: that of a label which could not be read.
+Result<LabelRows> label_rows(const Network& network, const NetworkItems& items, std::size_t first);
+// `items`: the request's inputs, embedded (others behind them are not looked at). Probability of a label:
+// softmax or sigmoid of scale * cosine + bias (JointSpace).
+ClassifyResult zero_shot_answer(const Network& network, NetworkItems items, const ClassifyRequest& request,
+                                const LabelRows& labels);
 RerankResult rerank_answer(const Network& network, NetworkItems items);
 
 }  // namespace consort

@@ -106,6 +106,18 @@ TEST(NetworkHost, ZeroShotComparesWithLabelsInTheJointSpace) {
   EXPECT_NEAR(r->decisions[0].labels[0].score, 1 / (1 + std::exp(other - 2.5)), 1e-6);
   EXPECT_EQ(r->decisions.size(), 2u);
   EXPECT_EQ(r->tokens.size(), 2u);
+  // The same labels once more are not computed again, other ones are; the numbers stay.
+  const auto computed = [&] {
+    return rig.directory->find("encoder")->stats().get("engine").get("sequence_steps").as_integer();
+  };
+  EXPECT_EQ(computed(), 4);
+  const auto again = rig.wait(model.classify(request, {}));
+  EXPECT_EQ(computed(), 6);
+  EXPECT_EQ(again->decisions[0].labels[0].score, r->decisions[0].labels[0].score);
+  request.prompt = "a drawing of a {}";
+  const auto drawn = rig.wait(model.classify(request, {}));
+  EXPECT_EQ(computed(), 10);
+  EXPECT_NE(drawn->decisions[0].labels[0].score, r->decisions[0].labels[0].score);
 }
 
 TEST(NetworkHost, WhatTheModelDoesNotDoIsRefused) {
