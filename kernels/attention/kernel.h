@@ -16,6 +16,9 @@ struct AttentionTile {
   std::size_t key_offset = 0, value_offset = 0;  // in elements from a page's start
   const float* keys = nullptr;
   const float* values = nullptr;
+  // The first block of the tile that will probably come next, to be fetched meanwhile; or null.
+  const std::uint16_t* next_keys = nullptr;
+  const std::uint16_t* next_values = nullptr;
 
   std::size_t head_dim = 0, rows = 0, group = 1;
   std::int64_t start = 0;      // position of the first row

@@ -25,7 +25,13 @@ struct PreparedCase {
   std::shared_ptr<std::vector<float>> bound;
   double bytes = 0;  // read and written once by a run, for GB/s
   double flops = 0;  // floating-point (or integer) operations of a run, for GFLOP/s
+  // 8-bit multiply-adds (two operations each) that the op's route issues; 0 for float arithmetic.
+  double int8_ops = 0;
 };
+
+// After run() and reference(): what is wrong with *out, in words; empty when every output is within its
+// bound.
+std::string first_difference(const PreparedCase& c);
 
 struct OpCase {
   std::string name;                            // "q4_1 m=1 k=576 n=1536"; unique within the op

@@ -1,7 +1,9 @@
 #include "kernels/exec/thread_pool.h"
 
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +12,7 @@
 #include <climits>
 #include <cstdint>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace consort {
@@ -19,6 +22,13 @@ namespace {
 // others.
 constexpr std::chrono::microseconds kSpin{40};
 constexpr int kPausesPerClockRead = 16;
+// A worker that holds a share of a job while another process holds its core costs the caller a time slice of
+// 3 to 4 ms, more than a whole decode step. The caller sees it in the worker's processor clock, which stands
+// still, and goes on alone for a while; the core is then left to the other process. Each time it happens
+// again soon after, the while is doubled.
+constexpr std::chrono::microseconds kLostAfter{300};
+constexpr std::chrono::milliseconds kAloneFirst{5}, kAloneMost{320};
+constexpr int kSoon = 4;                   // times the last while
 constexpr std::uint32_t kOpen = 1u << 31;  // workers may join the current job
 
 void cpu_pause() {
@@ -65,6 +75,8 @@ struct ThreadPool::Impl {
 
   explicit Impl(int threads) : size_(std::max(1, threads)) {
     for (int w = 1; w < size_; ++w) workers_.emplace_back([this, w] { serve(w); });
+    for (std::thread& t : workers_)
+      if (clockid_t clock; pthread_getcpuclockid(t.native_handle(), &clock) == 0) clocks_.push_back(clock);
   }
   ~Impl() {
     stop_.store(true, std::memory_order_seq_cst);
@@ -123,7 +135,41 @@ struct ThreadPool::Impl {
     }
   }
 
+  using Clock = std::chrono::steady_clock;
+
+  // Processor time of all workers.
+  std::chrono::nanoseconds worked() const {
+    std::chrono::nanoseconds sum{0};
+    for (const clockid_t clock : clocks_)
+      if (timespec t{}; clock_gettime(clock, &t) == 0)
+        sum += std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+    return sum;
+  }
+
+  bool alone() {
+    if (alone_until_ == Clock::time_point{}) return false;
+    if (Clock::now() < alone_until_) return true;
+    last_alone_ = std::exchange(alone_until_, {});
+    return false;
+  }
+
+  // Sleeps until those who joined have left; decides whether they lacked a core.
+  void await_crew(std::uint32_t left) {
+    const auto gone = [&] { return (left = crew_.load(std::memory_order_seq_cst)) == 0; };
+    const auto start = Clock::now();
+    const auto before = worked();
+    caller_sleeps_.store(true, std::memory_order_seq_cst);
+    while (!gone()) futex_wait(crew_, left);
+    caller_sleeps_.store(false, std::memory_order_relaxed);
+    const auto now = Clock::now();
+    if (now - start < kLostAfter || 2 * (worked() - before) > now - start) return;
+    const bool soon = last_alone_ != Clock::time_point{} && start - last_alone_ < kSoon * alone_for_;
+    alone_for_ = soon ? std::min<Clock::duration>(2 * alone_for_, kAloneMost) : kAloneFirst;
+    alone_until_ = now + alone_for_;
+  }
+
   void run(std::size_t n, std::size_t grain, Fn fn, void* ctx) {
+    if (alone()) return fn(ctx, 0, n, 0);
     job_ = Job{n, std::max<std::size_t>(1, grain), fn, ctx};
     next_.store(0, std::memory_order_relaxed);
     crew_.store(kOpen, std::memory_order_release);
@@ -132,10 +178,7 @@ struct ThreadPool::Impl {
     std::uint32_t left = crew_.fetch_and(~kOpen, std::memory_order_acquire) & ~kOpen;
     if (left == 0) return;
     const auto gone = [&] { return (left = crew_.load(std::memory_order_seq_cst)) == 0; };
-    if (spin_until(gone)) return;
-    caller_sleeps_.store(true, std::memory_order_seq_cst);
-    while (!gone()) futex_wait(crew_, left);
-    caller_sleeps_.store(false, std::memory_order_relaxed);
+    if (!spin_until(gone)) await_crew(left);
   }
 
   const int size_;
@@ -147,6 +190,10 @@ struct ThreadPool::Impl {
   std::atomic<bool> caller_sleeps_{false};
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
+  std::vector<clockid_t> clocks_;  // of the workers' processor time
+  // The caller's: when and for how long it works without the others.
+  Clock::time_point alone_until_{}, last_alone_{};
+  Clock::duration alone_for_ = kAloneFirst;
 };
 
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>(threads)) {}

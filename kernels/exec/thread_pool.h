@@ -1,6 +1,7 @@
-// One pool of worker threads per process, sized to the cores it may use (cpuset and cgroup quota). The calling
-// thread works too. Workers spin briefly, then sleep on a futex, so a waiting pool never burns another
-// process's core. Work is split by index only: results never depend on the number of threads.
+// One pool of worker threads per process, sized to the cores it may use (cpuset and cgroup quota). The
+// calling thread works too. Workers spin briefly, then sleep on a futex, so a waiting pool never burns
+// another process's core; while another process holds a worker's core, the caller works alone. Work is split
+// by index only: results never depend on the number of threads.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +24,8 @@ class ThreadPool {
   template <typename Body>
   void parallel_for(std::size_t n, std::size_t grain, Body&& body) {
     using B = std::remove_reference_t<Body>;
-    run(n, grain, [](void* ctx, std::size_t b, std::size_t e, int w) { (*static_cast<B*>(ctx))(b, e, w); },
+    run(
+        n, grain, [](void* ctx, std::size_t b, std::size_t e, int w) { (*static_cast<B*>(ctx))(b, e, w); },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 

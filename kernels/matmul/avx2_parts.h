@@ -5,8 +5,7 @@
 
 namespace consort::matmul_detail {
 
-void quantise_row_avx2(const float* x, std::int64_t cols, ActivationBlock* blocks, float* scales,
-                       std::int32_t* sums);
+void quantise_avx2(const PanelToQuantise& panel, std::int64_t first, std::int64_t last);
 void unpack_avx2(DType type, const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to);
 void plain_rows_avx2(DType type, const std::uint8_t* tile, int tiles, const float* x, std::int64_t x_stride,
                      std::int64_t cols, std::int64_t rows, const OutTile& out);

@@ -63,6 +63,7 @@ PreparedCase prepare(const Shape& s, Exec& exec) {
   };
   c.bytes = static_cast<double>(w.bytes()) + 4.0 * static_cast<double>(s.m * (s.k + s.n));
   c.flops = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.k) * static_cast<double>(s.n);
+  if (dtype_info(s.type).block > 1) c.int8_ops = 2 * c.flops;  // two halves of the activations
   return c;
 }
 
@@ -104,6 +105,7 @@ PreparedCase prepare_model(const ModelShape& s, std::int64_t m, Exec& exec) {
   c.out = case_floats(static_cast<std::size_t>(std::max(m * (s.q + 2 * s.kv + 2 * s.ffn), s.vocabulary)));
   c.bytes = bytes;
   c.flops = flops;
+  c.int8_ops = 2 * flops;
   c.run = [state, s, m, out = c.out](Exec& e) {
     float* to = out->data();
     const auto x = [&](std::int64_t k, std::int64_t rows) {

@@ -198,8 +198,8 @@ void unpacked_rows_avx2(DType type, const UnpackedTile* w, int tiles, const Acti
 }  // namespace
 
 const KernelTable& avx2_kernels() {
-  static constexpr KernelTable table{quantise_row_avx2, nullptr, unpack_avx2, unpacked_rows_avx2,
-                                     plain_rows_avx2};
+  static constexpr KernelTable table{1,           quantise_avx2,      nullptr,
+                                     unpack_avx2, unpacked_rows_avx2, plain_rows_avx2};
   return table;
 }
 

@@ -20,16 +20,29 @@ struct ActivationBlock {
   std::int8_t low[32];
 };
 
+// The M rows stand in panels of KernelTable::panel (the last may be smaller): block b of row r of a panel of
+// R rows is entry b R + r behind the panel's first. Panels of one are plain rows. With larger panels the
+// bytes of the R blocks lie as the kernel wants them.
 struct Activations {
-  ActivationBlock* blocks = nullptr;  // [M][cols / 32]
-  float* scales = nullptr;            // [M][cols / 32]
-  std::int32_t* sums = nullptr;       // [M][cols / 32][2]: sums of the integers of each half block
+  ActivationBlock* blocks = nullptr;  // [M x cols / 32]
+  float* scales = nullptr;            // [M x cols / 32]
+  std::int32_t* sums = nullptr;       // [M x cols / 32][2]: sums of the integers of each half block
   std::int64_t row_blocks = 0;        // cols / 32
+};
+
+// The rows of x of one panel and its first entries.
+struct PanelToQuantise {
+  const float* x;
+  std::int64_t x_stride;  // floats between rows
+  int rows;
+  ActivationBlock* blocks;
+  float* scales;
+  std::int32_t* sums;  // two an entry
 };
 
 // For each row, block and group: symmetric formats int32 -(offset x sum), affine formats float scale x sum.
 struct Corrections {
-  const std::uint32_t* bits = nullptr;  // [M][cols / 32][groups], int32 or float32
+  const std::uint32_t* bits = nullptr;  // [M x cols / 32][groups], int32 or float32
 };
 
 // A tile unpacked for use by many rows of x (and by the routes without an own packed kernel).
@@ -48,9 +61,9 @@ struct OutTile {
 };
 
 struct KernelTable {
-  // Quantises one row of `cols` (a multiple of 32) floats into row-local pointers.
-  void (*quantise_row)(const float* x, std::int64_t cols, ActivationBlock* blocks, float* scales,
-                       std::int32_t* sums);
+  int panel;  // rows of x that stand beside each other
+  // Quantises blocks [first, last) of every row of a panel.
+  void (*quantise)(const PanelToQuantise& panel, std::int64_t first, std::int64_t last);
   // out rows [0, rows) = one packed tile times rows [0, rows) of x, for few rows; null where the set has
   // none.
   void (*packed_rows)(DType type, const std::uint8_t* tile, const Activations& x,

@@ -28,10 +28,9 @@ void quantise_block(const float* x, ActivationBlock& block, float& scale, std::i
   }
 }
 
-void quantise_row(const float* x, std::int64_t cols, ActivationBlock* blocks, float* scales,
-                  std::int32_t* sums) {
-  for (std::int64_t b = 0; b < cols / kBlock; ++b)
-    quantise_block(x + b * kBlock, blocks[b], scales[b], sums + 2 * b);
+void quantise(const PanelToQuantise& p, std::int64_t first, std::int64_t last) {
+  for (std::int64_t b = first; b < last; ++b)
+    quantise_block(p.x + b * kBlock, p.blocks[b], p.scales[b], p.sums + 2 * b);
 }
 
 void unpack_codes(PackFormat f, const std::uint8_t* block, std::uint8_t* out) {
@@ -158,7 +157,7 @@ void plain_rows(DType type, const std::uint8_t* tile, int tiles, const float* x,
 }  // namespace
 
 const KernelTable& scalar_kernels() {
-  static const KernelTable table{quantise_row, nullptr, unpack, unpacked_rows, plain_rows};
+  static const KernelTable table{1, quantise, nullptr, unpack, unpacked_rows, plain_rows};
   return table;
 }
 

@@ -10,9 +10,9 @@ namespace {
 
 using namespace matmul_detail;
 
-constexpr int kQuantTiles = 2;           // tiles unpacked at a time for many rows
-constexpr std::int64_t kPackedRows = 8;  // up to so many rows read the packed tile directly
-constexpr std::size_t kRowGrain = 8;     // rows of x quantised by one claim
+constexpr std::int64_t kPackedRows = 16;     // up to so many rows read the packed tile directly
+constexpr int kQuantTiles = 2;               // tiles unpacked at a time for many rows
+constexpr std::int64_t kQuantiseGrain = 64;  // blocks quantised by one claim, about 1 us
 
 const KernelTable& table_of(Isa isa) {
   switch (isa) {
@@ -41,13 +41,15 @@ struct Task {  // one job with what it needs
   int step_tiles = 1;
 };
 
-// Corrections of one row for one kind (kernel_table.h).
-void fill_corrections(const CorrectionKind& kind, const Activations& x, std::int64_t row) {
-  for (std::int64_t b = row * x.row_blocks; b < (row + 1) * x.row_blocks; ++b)
+// Corrections of entries [begin, end) for one kind (kernel_table.h).
+void fill_corrections(const CorrectionKind& kind, const Activations& x, std::int64_t begin,
+                      std::int64_t end) {
+  for (std::int64_t at = begin; at < end; ++at)
     for (int g = 0; g < kind.groups; ++g) {
-      const std::int32_t sum = kind.groups == 2 ? x.sums[2 * b + g] : x.sums[2 * b] + x.sums[2 * b + 1];
-      kind.bits[b * kind.groups + g] =
-          kind.affine ? __builtin_bit_cast(std::uint32_t, x.scales[b] * static_cast<float>(sum))
+      const std::int32_t* sums = x.sums + 2 * at;
+      const std::int32_t sum = kind.groups == 2 ? sums[g] : sums[0] + sums[1];
+      kind.bits[at * kind.groups + g] =
+          kind.affine ? __builtin_bit_cast(std::uint32_t, x.scales[at] * static_cast<float>(sum))
                       : static_cast<std::uint32_t>(-(sum * (1 << kind.log2_offset)));
     }
 }
@@ -109,16 +111,30 @@ class Batch {
     return k;
   }
 
+  // Work is dealt out by blocks of panels, so that two threads seldom write the same cache line.
   void quantise() {
-    exec_.threads.parallel_for(rows_, kRowGrain, [&](std::size_t begin, std::size_t end, int) {
-      for (std::size_t m = begin; m < end; ++m) {
-        const std::size_t b = m * quantised_.row_blocks;
-        table_.quantise_row(x_.as<float>() + m * x_stride_, cols_, quantised_.blocks + b,
-                            quantised_.scales + b, quantised_.sums + 2 * b);
-        for (std::size_t i = 0; i < kind_count_; ++i)
-          fill_corrections(kinds_[i], quantised_, static_cast<std::int64_t>(m));
+    const std::int64_t blocks = quantised_.row_blocks, panels = (rows_ + table_.panel - 1) / table_.panel;
+    const std::int64_t rows = std::min<std::int64_t>(rows_, table_.panel);
+    const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, kQuantiseGrain / rows));
+    exec_.threads.parallel_for(panels * blocks, grain, [&](std::size_t begin, std::size_t end, int) {
+      for (auto at = static_cast<std::int64_t>(begin); at < static_cast<std::int64_t>(end);) {
+        const std::int64_t panel = at / blocks, first = at % blocks;
+        const std::int64_t last = std::min(blocks, first + static_cast<std::int64_t>(end) - at);
+        quantise_panel(panel * table_.panel, first, last);
+        at += last - first;
       }
     });
+  }
+
+  // Blocks [first, last) of the panel that begins with row `row`.
+  void quantise_panel(std::int64_t row, std::int64_t first, std::int64_t last) {
+    const std::int64_t at = row * quantised_.row_blocks;
+    const auto rows = static_cast<int>(std::min<std::int64_t>(table_.panel, rows_ - row));
+    table_.quantise({x_.as<float>() + row * x_stride_, x_stride_, rows, quantised_.blocks + at,
+                     quantised_.scales + at, quantised_.sums + 2 * at},
+                    first, last);
+    for (std::size_t i = 0; i < kind_count_; ++i)
+      fill_corrections(kinds_[i], quantised_, at + first * rows, at + last * rows);
   }
 
   void step(std::size_t s, int worker) {

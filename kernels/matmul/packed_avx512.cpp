@@ -1,4 +1,4 @@
-// AVX-512 VNNI: a few rows of x against packed tiles (decode), unpacking of tiles, quantisation of x. Lanes
+// AVX-512 VNNI: panels of up to 8 rows of x against packed tiles; quantisation of x. Lanes
 // are output rows, so nothing is ever added across lanes.
 #include <immintrin.h>
 
@@ -9,38 +9,28 @@
 namespace consort::matmul_detail {
 namespace {
 
+constexpr int kPanel = 8;                     // 16 sums and 8 results of the 32 registers
 constexpr std::size_t kPrefetchAhead = 2048;  // bytes; a block's arithmetic hides about 100 ns of memory
 
-// The eight code vectors of a block as unsigned bytes.
+// Code vector c of a block as unsigned bytes.
 template <PackFormat F>
-inline __attribute__((always_inline)) void load_codes(const std::uint8_t* block, __m512i (&codes)[8]) {
-  if constexpr (F.bits == 8) {
-    for (int c = 0; c < 8; ++c) codes[c] = _mm512_loadu_si512(block + 64 * c);
-    return;
-  }
-  const __m512i low4 = _mm512_set1_epi8(15);
-  for (int p = 0; p < 4; ++p) {
-    const __m512i v = _mm512_loadu_si512(block + 64 * p);
-    codes[p] = _mm512_and_si512(v, low4);
-    codes[p + 4] = _mm512_and_si512(_mm512_srli_epi16(v, 4), low4);
-  }
+inline __attribute__((always_inline)) __m512i code_vector(const std::uint8_t* block, int c) {
+  if constexpr (F.bits == 8) return _mm512_loadu_si512(block + 64 * c);
+  const __m512i both = _mm512_loadu_si512(block + 64 * (c % 4));
+  const __m512i codes = _mm512_and_si512(c < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
   constexpr int kOrAnd = 0xf8;  // a | (b & c)
   if constexpr (F.bits == 5) {
-    const __m512i plane = _mm512_loadu_si512(block + 256), bit = _mm512_set1_epi8(16);
-    for (int c = 0; c < 8; ++c) {
-      const __m512i high = c < 4 ? _mm512_slli_epi16(plane, 4 - c) : _mm512_srli_epi16(plane, c - 4);
-      codes[c] = _mm512_ternarylogic_epi32(codes[c], high, bit, kOrAnd);
-    }
+    const __m512i plane = _mm512_loadu_si512(block + 256);
+    const __m512i high = c < 4 ? _mm512_slli_epi16(plane, 4 - c) : _mm512_srli_epi16(plane, c - 4);
+    return _mm512_ternarylogic_epi32(codes, high, _mm512_set1_epi8(16), kOrAnd);
   }
   if constexpr (F.bits == 6) {
-    const __m512i bits = _mm512_set1_epi8(48);
-    for (int c = 0; c < 8; ++c) {
-      const __m512i plane = _mm512_loadu_si512(block + 256 + 64 * (c / 4));
-      const int q = c % 4;
-      const __m512i high = q < 2 ? _mm512_slli_epi16(plane, 4 - 2 * q) : _mm512_srli_epi16(plane, 2 * q - 4);
-      codes[c] = _mm512_ternarylogic_epi32(codes[c], high, bits, kOrAnd);
-    }
+    const __m512i plane = _mm512_loadu_si512(block + 256 + 64 * (c / 4));
+    const int q = c % 4;
+    const __m512i high = q < 2 ? _mm512_slli_epi16(plane, 4 - 2 * q) : _mm512_srli_epi16(plane, 2 * q - 4);
+    return _mm512_ternarylogic_epi32(codes, high, _mm512_set1_epi8(48), kOrAnd);
   }
+  return codes;
 }
 
 struct UnitHeader {
@@ -77,95 +67,81 @@ inline __attribute__((always_inline)) void load_scale(const UnitHeader& h, const
   }
 }
 
-inline __m512i dot4(__m512i sum, __m512i codes, const std::int8_t* x) {
-  std::int32_t four;
-  std::memcpy(&four, x, 4);
-  return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four));
-}
-
-// A block's weights in registers.
-struct BlockWeights {
-  __m512i codes[8];
-  __m512 scales[2], minimums[2];  // of its groups
+// A block's weights as the panel kernel asks for them: decoded on the way, or from a tile unpacked before.
+template <PackFormat F>
+struct PackedBlock {
+  const std::uint8_t* block;
+  const UnitHeader& header;
+  __m512i codes(int c) const { return code_vector<F>(block, c); }
+  void scale(int g, __m512& scale, __m512& minimum) const {
+    load_scale<F>(header, block + code_bytes(F), g, scale, minimum);
+  }
+};
+template <PackFormat F>
+struct UnpackedBlock {
+  const std::uint8_t* code_bytes;
+  const float *scales, *minimums;
+  __m512i codes(int c) const { return _mm512_load_si512(code_bytes + 64 * c); }
+  void scale(int g, __m512& scale, __m512& minimum) const {
+    scale = _mm512_load_ps(scales + kTile * g);
+    if constexpr (F.affine) minimum = _mm512_load_ps(minimums + kTile * g);
+  }
 };
 
-// acc[0, N) += one block times rows [0, N) of x, whose entries of that block begin at `at`. Independent sums
-// for each half of the activations and each part (group, or half a block where one or two rows alone would
-// not keep both multipliers busy).
-template <PackFormat F, int N>
-inline __attribute__((always_inline)) void add_block(const BlockWeights& w, const Activations& x,
+// sum += four codes times the four signed bytes at x, in every lane. The instruction reads and spreads x by
+// itself; written as two (a load and a product) eight rows do not fit the registers.
+inline __attribute__((always_inline)) void dot4(__m512i& sum, __m512i codes, const std::int8_t* x) {
+  asm("vpdpbusd %2%{1to16%}, %1, %0"
+      : "+v"(sum)
+      : "v"(codes), "m"(*reinterpret_cast<const std::int8_t(*)[4]>(x)));
+}
+
+// acc[0, N) += one block times the N rows of a panel of x, whose entries begin at `at`. The panel's bytes lie
+// as [code vector][high, low][row][4 columns]: what a code vector meets is one cache line. A vector of codes
+// is made when it is needed and serves all rows; `kParts` chains for each half of the activations of each row
+// (8 rows: 16 chains, 4 rows: 16, fewer: 8 to 4) hide the five cycles of a product.
+template <PackFormat F, int N, typename Block>
+inline __attribute__((always_inline)) void add_block(const Block& block, const Activations& x,
                                                      const std::uint32_t* corrections, std::int64_t at,
                                                      __m512* acc) {
-  constexpr int kParts = F.groups == 2 || N <= 2 ? 2 : 1, kCodes = 8 / kParts;
-  const std::int64_t stride = x.row_blocks;
-  __m512i high[kParts][N], low[kParts][N];
-  for (int h = 0; h < kParts; ++h)
-    for (int m = 0; m < N; ++m) {
-      high[h][m] = low[h][m] = _mm512_setzero_si512();
-      if (!F.affine && h < F.groups)
-        low[h][m] =
-            _mm512_set1_epi32(static_cast<std::int32_t>(corrections[(at + m * stride) * F.groups + h]));
-    }
-#pragma GCC unroll 8
-  for (int c = 0; c < kCodes; ++c)
-    for (int h = 0; h < kParts; ++h)
+  constexpr int kParts = F.groups == 1 && N <= 4 ? 2 : 1, kCodes = 8 / F.groups;
+  const auto* rows = reinterpret_cast<const std::int8_t*>(x.blocks + at);
+  for (int g = 0; g < F.groups; ++g) {
+    __m512i high[kParts][N], low[kParts][N];
+    for (int p = 0; p < kParts; ++p)
       for (int m = 0; m < N; ++m) {
-        const int vector = h * kCodes + c;
-        const ActivationBlock& block = x.blocks[at + m * stride];
-        high[h][m] = dot4(high[h][m], w.codes[vector], block.high + 4 * vector);
-        low[h][m] = dot4(low[h][m], w.codes[vector], block.low + 4 * vector);
+        high[p][m] = low[p][m] = _mm512_setzero_si512();
+        if (!F.affine && p == 0)
+          low[p][m] = _mm512_set1_epi32(static_cast<std::int32_t>(corrections[(at + m) * F.groups + g]));
       }
-  for (int m = 0; m < N; ++m) {
-    if constexpr (F.groups < kParts) {
-      high[0][m] = _mm512_add_epi32(high[0][m], high[1][m]);
-      low[0][m] = _mm512_add_epi32(low[0][m], low[1][m]);
+#pragma GCC unroll 8
+    for (int i = 0; i < kCodes; ++i) {
+      const int c = g * kCodes + i / kParts + i % kParts * (kCodes / kParts);
+      const __m512i codes = block.codes(c);
+      for (int m = 0; m < N; ++m) {
+        dot4(high[i % kParts][m], codes, rows + 4 * ((2 * c) * N + m));
+        dot4(low[i % kParts][m], codes, rows + 4 * ((2 * c + 1) * N + m));
+      }
     }
-    const std::int64_t row = at + m * stride;
-    for (int g = 0; g < F.groups; ++g) {
-      const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high[g][m], 8), low[g][m]));
-      acc[m] = _mm512_fmadd_ps(sum, _mm512_mul_ps(w.scales[g], _mm512_set1_ps(x.scales[row])), acc[m]);
+    __m512 scale, minimum;
+    block.scale(g, scale, minimum);
+    for (int m = 0; m < N; ++m) {
+      if constexpr (kParts == 2) {
+        high[0][m] = _mm512_add_epi32(high[0][m], high[1][m]);
+        low[0][m] = _mm512_add_epi32(low[0][m], low[1][m]);
+      }
+      const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high[0][m], 8), low[0][m]));
+      acc[m] = _mm512_fmadd_ps(sum, _mm512_mul_ps(scale, _mm512_set1_ps(x.scales[at + m])), acc[m]);
       if constexpr (F.affine) {
-        const float correction = __builtin_bit_cast(float, corrections[row * F.groups + g]);
-        acc[m] = _mm512_fmadd_ps(w.minimums[g], _mm512_set1_ps(correction), acc[m]);
+        const float correction = __builtin_bit_cast(float, corrections[(at + m) * F.groups + g]);
+        acc[m] = _mm512_fmadd_ps(minimum, _mm512_set1_ps(correction), acc[m]);
       }
     }
   }
 }
 
-// The same for any number of rows: as many beside each other as the 32 registers hold.
-template <PackFormat F, int Rows>
-inline __attribute__((always_inline)) void add_rows(const BlockWeights& w, const Activations& x,
-                                                    const std::uint32_t* corrections, std::int64_t at,
-                                                    __m512* acc) {
-  constexpr int kBeside = F.groups == 2 ? 2 : 4;
-  if constexpr (Rows <= kBeside) {
-    add_block<F, Rows>(w, x, corrections, at, acc);
-  } else {
-    add_block<F, kBeside>(w, x, corrections, at, acc);
-    add_rows<F, Rows - kBeside>(w, x, corrections, at + kBeside * x.row_blocks, acc + kBeside);
-  }
-}
-
-// Rows [row, row + Rows) of x; a block's codes are unpacked into registers once for all of them.
-template <PackFormat F, int Rows>
-void packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
-                 std::int64_t row, const OutTile& out) {
-  const std::int64_t stride = x.row_blocks;
-  __m512 acc[Rows];
-  for (__m512& a : acc) a = _mm512_setzero_ps();
-  for (std::int64_t b = 0; b < stride; b += unit_blocks(F)) {
-    const UnitHeader header = load_header<F>(tile);
-    tile += header_bytes(F);
-    for (int i = 0; i < unit_blocks(F); ++i, tile += block_bytes(F)) {
-      for (int line = 0; line < block_bytes(F); line += 64)
-        _mm_prefetch(tile + kPrefetchAhead + line, _MM_HINT_T0);
-      BlockWeights w;
-      load_codes<F>(tile, w.codes);
-      for (int g = 0; g < F.groups; ++g)
-        load_scale<F>(header, tile + code_bytes(F), g, w.scales[g], w.minimums[g]);
-      add_rows<F, Rows>(w, x, corrections, row * stride + b + i, acc);
-    }
-  }
+template <int Rows>
+inline __attribute__((always_inline)) void store_rows(__m512* acc, std::int64_t row, const OutTile& out) {
   const auto mask = static_cast<__mmask16>(out.live >= kTile ? 0xffff : (1 << out.live) - 1);
   for (int m = 0; m < Rows; ++m) {
     if (out.bias) acc[m] = _mm512_add_ps(acc[m], _mm512_maskz_loadu_ps(mask, out.bias));
@@ -173,7 +149,44 @@ void packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint
   }
 }
 
-// All rows (at most 8) in one pass over the tile: memory is read while all of them are worked on.
+// One panel: rows [row, row + Rows) of x, row a multiple of the panel's eight.
+template <PackFormat F, int Rows>
+void packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
+                 std::int64_t row, const OutTile& out) {
+  __m512 acc[Rows];
+  for (__m512& a : acc) a = _mm512_setzero_ps();
+  std::int64_t at = row * x.row_blocks;
+  for (std::int64_t b = 0; b < x.row_blocks; b += unit_blocks(F)) {
+    const UnitHeader header = load_header<F>(tile);
+    tile += header_bytes(F);
+    for (int i = 0; i < unit_blocks(F); ++i, tile += block_bytes(F), at += Rows) {
+      for (int line = 0; line < block_bytes(F); line += 64)
+        _mm_prefetch(tile + kPrefetchAhead + line, _MM_HINT_T0);
+      add_block<F, Rows>(PackedBlock<F>{tile, header}, x, corrections, at, acc);
+    }
+  }
+  store_rows<Rows>(acc, row, out);
+}
+
+// The same from an unpacked tile.
+template <PackFormat F, int Rows>
+void unpacked_panel(const UnpackedTile& tile, const Activations& x, const std::uint32_t* corrections,
+                    std::int64_t row, const OutTile& out) {
+  __m512 acc[Rows];
+  for (__m512& a : acc) a = _mm512_setzero_ps();
+  const std::uint8_t* codes = tile.codes;
+  const float *scales = tile.scales, *minimums = tile.minimums;
+  std::int64_t at = row * x.row_blocks;
+  for (std::int64_t b = 0; b < x.row_blocks; ++b, at += Rows) {
+    add_block<F, Rows>(UnpackedBlock<F>{codes, scales, minimums}, x, corrections, at, acc);
+    codes += 512;
+    scales += F.groups * kTile;
+    minimums += F.groups * kTile;
+  }
+  store_rows<Rows>(acc, row, out);
+}
+
+// All rows, a panel at a time; the tile stays in the first cache.
 template <PackFormat F>
 void all_packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
                      std::int64_t rows, const OutTile& out) {
@@ -186,6 +199,17 @@ void all_packed_rows(const std::uint8_t* tile, const Activations& x, const std::
 }
 
 template <PackFormat F>
+void all_unpacked_rows(const UnpackedTile& tile, const Activations& x, const std::uint32_t* corrections,
+                       std::int64_t rows, const OutTile& out) {
+  static constexpr decltype(&unpacked_panel<F, 1>) kByRows[] = {
+      unpacked_panel<F, 1>, unpacked_panel<F, 2>, unpacked_panel<F, 3>, unpacked_panel<F, 4>,
+      unpacked_panel<F, 5>, unpacked_panel<F, 6>, unpacked_panel<F, 7>, unpacked_panel<F, 8>};
+  std::int64_t m = 0;
+  for (; m + 8 < rows; m += 8) unpacked_panel<F, 8>(tile, x, corrections, m, out);
+  kByRows[rows - m - 1](tile, x, corrections, m, out);
+}
+
+template <PackFormat F>
 void unpack(const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to) {
   for (std::int64_t b = 0; b < cols / kBlock; b += unit_blocks(F)) {
     const UnitHeader header = load_header<F>(tile);
@@ -193,9 +217,8 @@ void unpack(const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to)
     for (int i = 0; i < unit_blocks(F); ++i, tile += block_bytes(F)) {
       for (int line = 0; line < block_bytes(F); line += 64)
         _mm_prefetch(tile + kPrefetchAhead + line, _MM_HINT_T0);
-      __m512i codes[8];
-      load_codes<F>(tile, codes);
-      for (int c = 0; c < 8; ++c) _mm512_store_si512(to.codes + 512 * (b + i) + 64 * c, codes[c]);
+      for (int c = 0; c < 8; ++c)
+        _mm512_store_si512(to.codes + 512 * (b + i) + 64 * c, code_vector<F>(tile, c));
       for (int g = 0; g < F.groups; ++g) {
         __m512 scale, minimum;
         load_scale<F>(header, tile + code_bytes(F), g, scale, minimum);
@@ -206,29 +229,36 @@ void unpack(const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to)
   }
 }
 
-// See quantise_block in kernels_scalar.cpp.
-void quantise_row(const float* x, std::int64_t cols, ActivationBlock* blocks, float* scales,
-                  std::int32_t* sums) {
+// See quantise_block in kernels_scalar.cpp. Entry `at` is block b of row r of the panel.
+inline void quantise_block(const float* x, const PanelToQuantise& p, std::int64_t b, int r) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff), half = _mm512_set1_epi32(128);
-  for (std::int64_t b = 0; b < cols / kBlock; ++b) {
-    const __m512 v[2] = {_mm512_loadu_ps(x + b * kBlock), _mm512_loadu_ps(x + b * kBlock + 16)};
-    const std::uint32_t largest =
-        _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(v[0]), magnitude),
-                                                 _mm512_and_si512(_mm512_castps_si512(v[1]), magnitude)));
-    const float amax = __builtin_bit_cast(float, largest);
-    const bool finite = largest < 0x7f800000u;
-    const bool zero = !finite || amax < kTiny;
-    scales[b] = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / kActivationMax;
-    const __m512 inverse = _mm512_set1_ps(zero ? 0.0f : kActivationMax / amax);
-    const auto keep = static_cast<__mmask16>(zero ? 0 : 0xffff);
-    for (int h = 0; h < 2; ++h) {
-      const __m512i q = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(v[h], inverse));
-      const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(q, half), 8);
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(blocks[b].high + 16 * h), _mm512_cvtepi32_epi8(high));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(blocks[b].low + 16 * h), _mm512_cvtepi32_epi8(q));
-      sums[2 * b + h] = _mm512_reduce_add_epi32(q);
-    }
+  const __m512 v[2] = {_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16)};
+  const std::uint32_t largest =
+      _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(v[0]), magnitude),
+                                               _mm512_and_si512(_mm512_castps_si512(v[1]), magnitude)));
+  const float amax = __builtin_bit_cast(float, largest);
+  const bool finite = largest < 0x7f800000u;
+  const bool zero = !finite || amax < kTiny;
+  const std::int64_t at = b * p.rows + r;
+  p.scales[at] = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / kActivationMax;
+  const __m512 inverse = _mm512_set1_ps(zero ? 0.0f : kActivationMax / amax);
+  const auto keep = static_cast<__mmask16>(zero ? 0 : 0xffff);
+  auto* panel = reinterpret_cast<std::int32_t*>(p.blocks + b * p.rows) + r;
+  for (int h = 0; h < 2; ++h) {
+    const __m512i q = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(v[h], inverse));
+    const __m128i high = _mm512_cvtepi32_epi8(_mm512_srai_epi32(_mm512_add_epi32(q, half), 8));
+    const __m128i low = _mm512_cvtepi32_epi8(q);
+    alignas(32) std::int32_t pieces[8];  // [code vector][high, low]
+    _mm_store_si128(reinterpret_cast<__m128i*>(pieces), _mm_unpacklo_epi32(high, low));
+    _mm_store_si128(reinterpret_cast<__m128i*>(pieces + 4), _mm_unpackhi_epi32(high, low));
+    for (int i = 0; i < 8; ++i) panel[(8 * h + i) * p.rows] = pieces[i];
+    p.sums[2 * at + h] = _mm512_reduce_add_epi32(q);
   }
+}
+
+void quantise(const PanelToQuantise& p, std::int64_t first, std::int64_t last) {
+  for (std::int64_t b = first; b < last; ++b)
+    for (int r = 0; r < p.rows; ++r) quantise_block(p.x + r * p.x_stride + b * kBlock, p, b, r);
 }
 
 }  // namespace
@@ -258,9 +288,26 @@ void unpack_avx512(DType type, const std::uint8_t* tile, std::int64_t cols, cons
   }
 }
 
+void unpacked_rows_avx512(DType type, const UnpackedTile* w, int tiles, const Activations& x,
+                          const std::uint32_t* corrections, std::int64_t rows, const OutTile& out) {
+  const PackFormat f = pack_format(type);
+  const auto run = f.groups == 1
+                       ? (f.affine ? all_unpacked_rows<PackFormat{.bits = 8, .groups = 1, .affine = true}>
+                                   : all_unpacked_rows<PackFormat{.bits = 8, .groups = 1}>)
+                       : (f.affine ? all_unpacked_rows<PackFormat{.bits = 8, .groups = 2, .affine = true}>
+                                   : all_unpacked_rows<PackFormat{.bits = 8, .groups = 2}>);
+  for (int t = 0; t < tiles; ++t) {
+    OutTile one = out;
+    one.out += kTile * t;
+    one.live -= kTile * t;
+    if (one.bias != nullptr) one.bias += kTile * t;
+    run(w[t], x, corrections, rows, one);
+  }
+}
+
 const KernelTable& avx512_kernels() {
-  static constexpr KernelTable table{quantise_row, packed_rows_avx512, unpack_avx512, unpacked_rows_avx512,
-                                     plain_rows_avx512};
+  static constexpr KernelTable table{
+      kPanel, quantise, packed_rows_avx512, unpack_avx512, unpacked_rows_avx512, plain_rows_avx512};
   return table;
 }
 

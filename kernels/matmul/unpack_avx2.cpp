@@ -96,21 +96,20 @@ inline __m128i low_bytes(__m256i a, __m256i b) {
 }  // namespace
 
 // See quantise_block in kernels_scalar.cpp.
-void quantise_row_avx2(const float* x, std::int64_t cols, ActivationBlock* blocks, float* scales,
-                       std::int32_t* sums) {
+void quantise_avx2(const PanelToQuantise& p, std::int64_t first, std::int64_t last) {
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff), half = _mm256_set1_epi32(128);
-  for (std::int64_t b = 0; b < cols / kBlock; ++b) {
+  for (std::int64_t b = first; b < last; ++b) {
     __m256 v[4];
     __m256i most = _mm256_setzero_si256();
     for (int i = 0; i < 4; ++i) {
-      v[i] = _mm256_loadu_ps(x + b * kBlock + 8 * i);
+      v[i] = _mm256_loadu_ps(p.x + b * kBlock + 8 * i);
       most = _mm256_max_epu32(most, _mm256_and_si256(_mm256_castps_si256(v[i]), magnitude));
     }
     const std::uint32_t largest = max8(most);
     const float amax = __builtin_bit_cast(float, largest);
     const bool finite = largest < 0x7f800000u;
     const bool zero = !finite || amax < kTiny;
-    scales[b] = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / kActivationMax;
+    p.scales[b] = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / kActivationMax;
     const __m256 inverse = _mm256_set1_ps(zero ? 0.0f : kActivationMax / amax);
     __m256i q[4], high[4];
     for (int i = 0; i < 4; ++i) {
@@ -118,10 +117,11 @@ void quantise_row_avx2(const float* x, std::int64_t cols, ActivationBlock* block
       high[i] = _mm256_srai_epi32(_mm256_add_epi32(q[i], half), 8);
     }
     for (int h = 0; h < 2; ++h) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(blocks[b].high + 16 * h),
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p.blocks[b].high + 16 * h),
                        low_bytes(high[2 * h], high[2 * h + 1]));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(blocks[b].low + 16 * h), low_bytes(q[2 * h], q[2 * h + 1]));
-      sums[2 * b + h] = sum8(_mm256_add_epi32(q[2 * h], q[2 * h + 1]));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p.blocks[b].low + 16 * h),
+                       low_bytes(q[2 * h], q[2 * h + 1]));
+      p.sums[2 * b + h] = sum8(_mm256_add_epi32(q[2 * h], q[2 * h + 1]));
     }
   }
 }

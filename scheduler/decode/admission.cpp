@@ -50,7 +50,7 @@ void EngineCore::drop_cancelled_and_late() {
     if (run.finished()) return;
     if (run.ticket().stop.stop_requested()) {
       ++counts_.cancelled;
-      run.fail_with({ErrorKind::kCancelled, "the request was cancelled"});
+      run.cancel();
     } else if (now > run.ticket().deadline) {
       ++counts_.timed_out;
       run.fail_with({ErrorKind::kTimeout,

@@ -16,7 +16,8 @@ EngineCore::EngineCore(std::unique_ptr<Model> model, std::shared_ptr<const Token
       context_(options.max_context > 0 ? std::min(options.max_context, model_->info().context_length)
                                        : model_->info().context_length),
       kv_(std::move(kv)),
-      logits_(std::move(logits)) {}
+      logits_(std::move(logits)),
+      prefill_cost_(model_->info().flop_per_token) {}
 
 EngineCore::~EngineCore() {
   take_arrivals();

@@ -15,6 +15,7 @@
 #include "models/tokenizer/tokenizer.h"
 #include "scheduler/decode/engine_stats.h"
 #include "scheduler/decode/language_engine.h"
+#include "scheduler/decode/prefill_cost.h"
 #include "scheduler/decode/run.h"
 
 namespace consort {
@@ -34,6 +35,7 @@ class EngineCore final : public RunHost {
   const EngineOptions& options() const { return options_; }
 
   StepWorker::Need need();
+  void set_company(bool company) { company_ = company; }
   void step(Exec& exec);
   bool relieve(std::size_t bytes);
   KvCache& kv() { return *kv_; }
@@ -75,6 +77,8 @@ class EngineCore final : public RunHost {
 
   // step_batch.cpp
   void plan();
+  int prefill_budget() const;
+  void count_prefill(double forward_ms);
   void plan_slice(Sequence& s, int& budget, int& rows);
   bool add_slice(Sequence& s, int tokens, LogitsWanted wanted, bool decode);
   Status forward(Exec& exec);
@@ -105,6 +109,9 @@ class EngineCore final : public RunHost {
   std::size_t promised_pages_ = 0;
   std::uint64_t next_order_ = 0;
   EngineStats counts_;
+
+  bool company_ = false;      // others wait for the lane
+  PrefillCost prefill_cost_;  // measured
 
   // This step's, kept to reuse their memory.
   std::vector<Slice> slices_;

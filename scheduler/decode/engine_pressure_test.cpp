@@ -63,6 +63,33 @@ TEST(EnginePressure, ACancelledSequenceIsFreedWithinOneStep) {
   EXPECT_EQ(rig.engine->stats().cancelled, 3u);
 }
 
+TEST(EnginePressure, AStoppedTextIsHandedOutAsFarAsItCame) {
+  EngineRig rig({}, 1, kLargePages);
+  std::stop_source stop;
+  GenerateJob job = generate_job(long_prompt(20, 1), 500);
+  job.ignore_eos = job.bypass_prefix_cache = true;
+  const auto whole = rig.alone(job);
+  job.keep_partial = true;
+  auto slot = rig.submit(job, {.stop = stop.get_token()});
+  for (int i = 0; i < 8; ++i) rig.step();
+  stop.request_stop();
+  rig.step();
+  ASSERT_TRUE(slot->has_value() && **slot);
+  const GenerateResult& partial = ***slot;
+  EXPECT_EQ(partial.finish_reason, "cancelled");
+  EXPECT_EQ(partial.token_ids.size(), 8u);
+  EXPECT_EQ(partial.token_ids, std::vector<TokenId>(whole->token_ids.begin(), whole->token_ids.begin() + 8));
+  EXPECT_EQ(partial.text, *LetterTokenizer().decode(partial.token_ids));
+  EXPECT_EQ(partial.usage.completion_tokens, 8);
+  EXPECT_EQ(rig.engine->kv().stats().pages_total, 0u);       // one step, and its memory is free
+  auto never = rig.submit(job, {.stop = stop.get_token()});  // stopped before it began
+  const int steps = rig.model->steps;
+  rig.step();
+  EXPECT_EQ((**never)->finish_reason, "cancelled");
+  EXPECT_TRUE((**never)->token_ids.empty());
+  EXPECT_EQ(rig.model->steps, steps);
+}
+
 TEST(EnginePressure, ADeadlineEndsTheRequest) {
   EngineRig rig;
   GenerateJob job = generate_job(letters("abc"), 2000);

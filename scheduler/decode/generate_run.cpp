@@ -56,6 +56,8 @@ class GenerateRun final : public Run {
     publish(false);
   }
 
+  void cancel() override { job_.keep_partial && !finished() ? finish("cancelled") : Run::cancel(); }
+
   void computed(RunHost&, Sequence&) override {}  // the last row always adds a token or finishes
 
  private:

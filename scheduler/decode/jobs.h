@@ -30,6 +30,7 @@ struct GenerateJob {
   bool ignore_eos = false;
   SamplingOptions sampling;
   bool bypass_prefix_cache = false;
+  bool keep_partial = false;  // stopped: a result with finish_reason cancelled, not an error
   // Text that is final (no stop string can begin in it) with the ids that it came from; may be empty.
   std::function<void(std::string_view text, std::span<const TokenId> ids)> on_text;
   std::function<void(Result<GenerateResult>)> done;

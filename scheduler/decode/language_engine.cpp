@@ -45,8 +45,9 @@ Result<std::shared_ptr<LanguageEngine>> LanguageEngine::create(std::unique_ptr<M
                                                                DevicePool& pool, EngineOptions options) {
   const ModelInfo& info = model->info();
   if (options.max_sequences < 1 || options.max_sequences > 4096 || options.max_queue < 1 ||
-      options.prefill_chunk < 1 || options.busy_prefill_chunk < 1 || options.score_rows < 1 ||
-      options.score_rows > 4096 || options.max_context < 0)
+      options.prefill_chunk < 1 || options.busy_prefill_chunk < 1 || options.calm_step.count() < 1 ||
+      options.busy_step.count() < 1 || options.score_rows < 1 || options.score_rows > 4096 ||
+      options.max_context < 0)
     return fail(ErrorKind::kInvalid, "engine options are out of range", info.id);
   if (info.vocab_size < 1 || info.context_length < 1)
     return fail(
@@ -138,6 +139,9 @@ KvCache& LanguageEngine::kv() {
 }
 StepWorker::Need LanguageEngine::need() {
   return impl_->core->need();
+}
+void LanguageEngine::set_company(bool company) {
+  impl_->core->set_company(company);
 }
 void LanguageEngine::step(Exec& exec) {
   impl_->core->step(exec);

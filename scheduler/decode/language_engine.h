@@ -4,6 +4,7 @@
 // only.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -18,10 +19,14 @@
 namespace consort {
 
 struct EngineOptions {
-  int max_sequences = 32;        // running at once; also the most rows that decode in one step
-  int max_queue = 256;           // jobs that wait or run; more are refused with kUnavailable
-  int prefill_chunk = 256;       // prefill tokens in a step in which nothing decodes
-  int busy_prefill_chunk = 64;   // and beside decoding sequences or for bulk work, so that others go on
+  int max_sequences = 32;  // running at once; also the most rows that decode in one step
+  int max_queue = 256;     // jobs that wait or run; more are refused with kUnavailable
+  // Prefill tokens in a step, at most: where nobody else waits, and beside decoding sequences or other work
+  // of the lane. Fewer are taken where the measured cost says that a step would last longer than this.
+  int prefill_chunk = 256;
+  int busy_prefill_chunk = 64;
+  std::chrono::milliseconds calm_step{50};  // an arrival waits so long at worst
+  std::chrono::milliseconds busy_step = kYield;
   int score_rows = 32;           // rows of logits in a step besides one for each decoding sequence
   int max_context = 0;           // 0 = the model's own
   std::size_t kv_max_bytes = 0;  // 0 = the pool's limit
@@ -55,6 +60,7 @@ class LanguageEngine final : public StepWorker {
   KvCache& kv();  // lane's thread (tests: when nothing runs)
 
   Need need() override;
+  void set_company(bool company) override;
   void step(Exec& exec) override;
   bool relieve(std::size_t bytes) override;
 

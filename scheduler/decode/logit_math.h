@@ -1,6 +1,5 @@
 // Passes over one row of logits (up to 262,144 floats for Gemma) that sampling and scoring need. Stateless;
-// any thread. Written with vectors of four lanes and no fused multiply-add, so every machine gives the same
-// bits.
+// any thread. Every machine and instruction set gives the same bits (logit_passes-inl.h).
 #pragma once
 
 #include <cstddef>
@@ -12,6 +11,9 @@ namespace consort {
 
 // The largest value; NaN never wins; -infinity for an empty row.
 float largest(std::span<const float> logits);
+
+// Index of the first element equal to `value`; logits.size() where there is none.
+std::size_t index_of(std::span<const float> logits, float value);
 
 // weights[i] = exp((logits[i] - top) * scale), 0 below exp(-87) and for NaN; relative error below 2e-7.
 // blocks[b]: float64 sum of weights of block b of kWeightBlock elements. Returns the sum of all.

@@ -75,6 +75,8 @@ class Run {
   // Every token of `s` is computed.
   virtual void computed(RunHost& host, Sequence& s) = 0;
   void fail_with(Error error);  // ends it unless it has finished
+  // Its caller asked it to stop: ends it, with kCancelled or with what it has.
+  virtual void cancel() { fail_with({ErrorKind::kCancelled, "the request was cancelled"}); }
   // The call of `done`, for the engine to make when the step's books are closed. Empty before the end.
   std::function<void()> take_outcome() { return std::exchange(outcome_, nullptr); }
 

@@ -236,9 +236,8 @@ Result<TokenId> Sampler::sample(std::span<const float> logits, std::uint64_t pos
 }
 
 TokenId argmax(std::span<const float> logits) {
-  const float top = largest(logits);
-  const auto found = std::find(logits.begin(), logits.end(), top);  // never NaN: it equals nothing
-  return found == logits.end() ? 0 : static_cast<TokenId>(found - logits.begin());
+  const std::size_t found = index_of(logits, largest(logits));
+  return found == logits.size() ? 0 : static_cast<TokenId>(found);
 }
 
 double log_sum_exp(std::span<const float> logits) {

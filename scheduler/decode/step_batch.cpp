@@ -30,7 +30,9 @@ void EngineCore::step(Exec& exec) {
   if (!slices_.empty()) {
     const auto forward_start = Clock::now();
     const Status done = forward(exec);
-    counts_.forward_ms += milliseconds_since(forward_start);
+    const double forward_ms = milliseconds_since(forward_start);
+    counts_.forward_ms += forward_ms;
+    count_prefill(forward_ms);
     if (done) {
       ++counts_.steps;
       read_rows(exec);
@@ -50,16 +52,32 @@ void EngineCore::plan() {
   slices_.clear();
   for (auto& s : sequences_)
     if (!s->dropped && s->decoding() && !s->run->finished()) add_slice(*s, 1, LogitsWanted::kLast, true);
-  // Bulk work takes short steps too: another model's conversation may be waiting for the lane.
-  const bool calm = slices_.empty() && !sequences_.empty() &&
-                    sequences_.front()->run->ticket().work_class == WorkClass::kInteractive;
-  int budget = calm ? options_.prefill_chunk : options_.busy_prefill_chunk;
+  int budget = prefill_budget();
   int rows = options_.score_rows;
   for (auto& s : sequences_) {
     if (budget <= 0) break;
     if (!s->dropped && !s->decoding() && s->pending() > 0 && !s->run->finished())
       plan_slice(*s, budget, rows);
   }
+}
+
+// Tokens that keep the step short: for those who decode in it and for others who wait for the lane, and, a
+// little longer, for whoever may come.
+int EngineCore::prefill_budget() const {
+  const bool busy = company_ || !slices_.empty();
+  const auto length = busy ? options_.busy_step : options_.calm_step;
+  const int most = busy ? options_.busy_prefill_chunk : options_.prefill_chunk;
+  return prefill_cost_.tokens(static_cast<double>(length.count()), static_cast<int>(slices_.size()), most);
+}
+
+void EngineCore::count_prefill(double forward_ms) {
+  int rows = 0;
+  bool prefill = false;
+  for (const Slice& slice : slices_) {
+    rows += slice.tokens;
+    prefill = prefill || !slice.decode;
+  }
+  if (prefill) prefill_cost_.measured(rows, forward_ms);
 }
 
 // A slice has one kind of rows: none, all (at most `rows`), or none but the last.

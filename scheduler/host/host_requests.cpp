@@ -147,6 +147,7 @@ Status HostCore::generate(const CallPtr& call, const WireRequest& request) {
   job.ignore_eos = r.ignore_eos;
   job.sampling = std::move(r.sampling);
   job.bypass_prefix_cache = r.bypass_prefix_cache;
+  job.keep_partial = r.keep_partial;
   job.on_text = [call](std::string_view text, std::span<const TokenId> ids) { call->add_text(text, ids); };
   job.done = answering<GenerateResult>(call);
   return language_->submit(std::move(job), ticket(call, request));

@@ -42,6 +42,7 @@ struct PendingCall {
   std::uint32_t owed = 0;                  // credits to grant
   std::map<std::uint64_t, Message> early;  // chunks that overtook others
   std::optional<SteadyTime> missed;  // when the host first said that it has no such call; receiving thread
+  std::atomic<SteadyTime> give_up_at{kNoDeadline};  // after a stop request: how long the answer is awaited
 };
 
 }  // namespace detail
@@ -61,6 +62,7 @@ struct ModelClient::Impl : std::enable_shared_from_this<ModelClient::Impl> {
   PendingPtr open(std::string to, ChunkSink sink);
   void close(const PendingPtr& call);
   void give_up(const PendingPtr& call, Error error);
+  void tell_to_stop(const PendingCall& call);
   bool host_there(const PendingPtr& call);
 };
 
@@ -164,11 +166,14 @@ void ModelClient::Impl::close(const PendingPtr& call) {
 
 // Ends a call from this side and tells the host to stop.
 void ModelClient::Impl::give_up(const PendingPtr& call, Error error) {
-  if (!call->shot->set(tl::unexpected<Error>(std::move(error)))) return;
+  if (call->shot->set(tl::unexpected<Error>(std::move(error)))) tell_to_stop(*call);
+}
+
+void ModelClient::Impl::tell_to_stop(const PendingCall& call) {
   Message cancel;
   cancel.type = MessageType::kCancel;
-  cancel.to = call->to;
-  cancel.correlation = call->id;
+  cancel.to = call.to;
+  cancel.correlation = call.id;
   std::lock_guard lock(mutex);
   if (!closed) (void)endpoint->send(std::move(cancel));
 }
@@ -199,6 +204,8 @@ struct Probe {
   void operator()(const boost::system::error_code& stopped) const {
     const auto self = impl.lock();
     if (stopped || !self || call->shot->is_set()) return;
+    if (std::chrono::steady_clock::now() > call->give_up_at.load())
+      return self->give_up(call, {ErrorKind::kCancelled, "the request was cancelled", call->to, {}});
     if (self->host_there(call)) return arm();
     self->give_up(
         call, {ErrorKind::kUnavailable, "the model's host has left the bus", call->to, "try again later"});
@@ -218,12 +225,28 @@ struct GiveUp {  // a named functor: it lives in a coroutine frame
   }
 };
 
+template <typename Impl>
+struct Stop {
+  std::weak_ptr<Impl> impl;
+  PendingPtr call;
+  ModelClient::OnStop on_stop;
+  void operator()() const {
+    const auto self = impl.lock();
+    if (!self) return;
+    if (on_stop == ModelClient::OnStop::kEnd)
+      return self->give_up(call, {ErrorKind::kCancelled, "the request was cancelled", call->to, {}});
+    call->give_up_at = std::chrono::steady_clock::now() + ModelClient::kPatience;
+    self->tell_to_stop(*call);
+  }
+};
+
 }  // namespace
 
 boost::asio::awaitable<Result<ModelClient::Reply>> ModelClient::call(std::string to, Value body,
                                                                      RequestContext context,
                                                                      ChunkSink on_chunk,
-                                                                     std::vector<TensorLease> tensors) {
+                                                                     std::vector<TensorLease> tensors,
+                                                                     OnStop on_stop) {
   const std::shared_ptr<Impl> impl = impl_;
   Message m;
   m.type = MessageType::kRequest;
@@ -249,9 +272,7 @@ boost::asio::awaitable<Result<ModelClient::Reply>> ModelClient::call(std::string
         call,
         {ErrorKind::kTimeout, "the deadline passed before the model answered", call->to, "allow more time"}});
   }
-  const std::stop_callback on_stop(
-      context.stop,
-      GiveUp<Impl>{impl, call, {ErrorKind::kCancelled, "the request was cancelled", call->to, {}}});
+  const std::stop_callback stopped(context.stop, Stop<Impl>{impl, call, on_stop});
   const auto probe = std::make_shared<boost::asio::steady_timer>(timer.get_executor());
   Probe<Impl>{impl, call, probe}.arm();
   auto answered = detail::ReplyShot::wait(call->shot);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,11 @@ class ModelClient {
   ~ModelClient();
   ModelClient(const ModelClient&) = delete;
 
+  // What a stop request does to an open call: ends it at once with kCancelled, or tells the host and waits
+  // for its answer (at most kPatience, then kCancelled).
+  enum class OnStop { kEnd, kAwaitAnswer };
+  static constexpr std::chrono::seconds kPatience{2};
+
   // One request to `to` and its answer. `body` is an object; chunks of the answer go to `on_chunk` in order.
   // Tensors travel as leases in one process: what they point to must not change any more.
   struct Reply {
@@ -27,7 +33,8 @@ class ModelClient {
   };
   using ChunkSink = std::function<void(const Message&)>;
   boost::asio::awaitable<Result<Reply>> call(std::string to, Value body, RequestContext context,
-                                             ChunkSink on_chunk = {}, std::vector<TensorLease> tensors = {});
+                                             ChunkSink on_chunk = {}, std::vector<TensorLease> tensors = {},
+                                             OnStop on_stop = OnStop::kEnd);
   void tell(std::string to, Value body);  // no answer wanted; a failure is ignored
   std::size_t calls_in_flight() const;
 

@@ -37,11 +37,12 @@ struct StreamState {
 boost::asio::awaitable<Result<Reply>> ask(std::shared_ptr<ModelClient> client, std::string id, std::string op,
                                           Value request, RequestContext context,
                                           ModelClient::ChunkSink sink = {},
-                                          std::vector<TensorLease> tensors = {}) {
+                                          std::vector<TensorLease> tensors = {},
+                                          ModelClient::OnStop on_stop = ModelClient::OnStop::kEnd) {
   if (!client) co_return fail(ErrorKind::kInvalid, "an empty model handle was used");
   Value body = wire_request(op, std::move(request), context.work_class);
   auto answered = client->call(model_address(id), std::move(body), std::move(context), std::move(sink),
-                               std::move(tensors));
+                               std::move(tensors), on_stop);
   co_return co_await std::move(answered);
 }
 
@@ -60,8 +61,9 @@ Async<GenerateResult> ModelHandle::generate(GenerateRequest request, RequestCont
     stream->sink = std::move(sink);
     on_chunk = [stream](const Message& m) { stream->take(m); };
   }
-  auto answered =
-      ask(client_, model_id_, "generate", to_wire(request), std::move(context), std::move(on_chunk));
+  const auto on_stop = request.keep_partial ? ModelClient::OnStop::kAwaitAnswer : ModelClient::OnStop::kEnd;
+  auto answered = ask(client_, model_id_, "generate", to_wire(request), std::move(context),
+                      std::move(on_chunk), {}, on_stop);
   Result<Reply> reply = co_await std::move(answered);
   if (!reply) co_return forward_error(reply);
   Result<GenerateResult> result = read_generate_result(reply->body, reply->tensors);

@@ -121,6 +121,31 @@ TEST(ModelHost, StoppingACallFreesItsSequence) {
   EXPECT_EQ(stats.get("kv").get("pages").as_integer(), 0);
 }
 
+TEST(ModelHost, AStoppedCallBringsItsTextWhereTheRequestAsksForIt) {
+  HostRig rig;
+  const ModelHandle model = rig.acquire("a");
+  std::stop_source stop;
+  RequestContext context;
+  context.stop = stop.get_token();
+  GenerateRequest r = story(1500);
+  r.keep_partial = true;
+  std::promise<void> began;
+  std::atomic<bool> first{true};
+  std::string streamed;
+  auto future = rig.start(model.generate(r, context, [&](std::string_view text, const std::vector<TokenId>&) {
+    streamed += text;
+    if (first.exchange(false)) began.set_value();
+  }));
+  began.get_future().wait();
+  stop.request_stop();
+  const auto partial = future.get();
+  ASSERT_TRUE(partial) << partial.error().line();
+  EXPECT_EQ(partial->finish_reason, "cancelled");
+  EXPECT_FALSE(partial->text.empty());
+  EXPECT_EQ(partial->text, streamed);
+  EXPECT_LT(partial->usage.completion_tokens, 1500);
+}
+
 TEST(ModelHost, StatesReferencesAndErrors) {
   HostRig rig;
   EXPECT_EQ(rig.wait(rig.directory->acquire("missing", {})).error().kind, ErrorKind::kNotFound);

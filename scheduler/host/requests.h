@@ -63,6 +63,7 @@ struct GenerateRequest {
   bool ignore_eos = false;
   SamplingOptions sampling;
   bool bypass_prefix_cache = false;
+  bool keep_partial = false;  // a stop request ends it with the text so far and finish_reason cancelled
 };
 struct GenerateResult {
   std::string text;                // bytes; may be broken UTF-8 when a character is cut

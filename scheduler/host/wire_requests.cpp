@@ -139,7 +139,8 @@ Value to_wire(const GenerateRequest& r) {
                         {"stop", wire_texts(r.stop)},
                         {"ignore_eos", r.ignore_eos},
                         {"sampling", sampling_value(r.sampling)},
-                        {"bypass_prefix_cache", r.bypass_prefix_cache}});
+                        {"bypass_prefix_cache", r.bypass_prefix_cache},
+                        {"keep_partial", r.keep_partial}});
 }
 
 Result<GenerateRequest> read_generate_request(const Value& v) {
@@ -151,6 +152,7 @@ Result<GenerateRequest> read_generate_request(const Value& v) {
   reader.read("stop", out.stop, Presence::kOptional);
   reader.read("ignore_eos", out.ignore_eos, Presence::kOptional);
   reader.read("bypass_prefix_cache", out.bypass_prefix_cache, Presence::kOptional);
+  reader.read("keep_partial", out.keep_partial, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
   CONSORT_TRY(read, read_prompt(*prompt));
   out.prompt = std::move(read);

@@ -25,6 +25,7 @@ GenerateRequest sample_generate() {
   r.sampling.logit_bias = {{3, -1.5f}, {9, 2.25f}};
   r.sampling.seed = 0xfedcba9876543210ull;
   r.bypass_prefix_cache = true;
+  r.keep_partial = true;
   return r;
 }
 
@@ -49,6 +50,7 @@ TEST(Wire, RequestsComeBackAsTheyWere) {
   EXPECT_EQ(back->sampling.logit_bias, g.sampling.logit_bias);
   EXPECT_EQ(back->sampling.seed, g.sampling.seed);
   EXPECT_TRUE(back->bypass_prefix_cache);
+  EXPECT_TRUE(back->keep_partial);
 
   ScoreRequest s;
   s.prompt.text = "prompt";

@@ -57,6 +57,7 @@ struct Lane::Impl {
   std::deque<LaneTask> inbox;  // by class, then deadline, then arrival
   std::vector<Seat> seats;
   const StepWorker* stepping = nullptr;
+  bool company = false;  // lane thread only: someone beside the chosen worker waits
   bool stopping = false, poked = false, trimmed = true;
   std::uint64_t turn = 0;
   LaneStats stats;
@@ -138,9 +139,11 @@ std::shared_ptr<StepWorker> Lane::Impl::choose() {
   const bool fair = turn % kFairTurn == kFairTurn - 1;
   const Seat* best = nullptr;
   StepWorker::Need best_need;
+  int hungry = 0;
   for (const Seat& seat : now) {
     const StepWorker::Need need = seat.worker->need();
     if (!need.work) continue;
+    ++hungry;
     const auto key = [&](const StepWorker::Need& n, const Seat& s) {
       return fair ? std::tuple(WorkClass{}, Clock::time_point{}, s.last_turn)
                   : std::tuple(n.work_class, n.deadline, s.last_turn);
@@ -152,6 +155,7 @@ std::shared_ptr<StepWorker> Lane::Impl::choose() {
   }
   if (best == nullptr) return nullptr;
   std::lock_guard lock(mutex);
+  company = hungry > 1 || !inbox.empty();
   ++turn;
   for (Seat& seat : seats) {
     if (seat.worker != best->worker) continue;
@@ -167,6 +171,7 @@ bool Lane::Impl::run_step() {
   const std::shared_ptr<StepWorker> worker = choose();
   if (!worker) return false;
   const auto start = Clock::now();
+  worker->set_company(company);
   worker->step(exec);
   count_busy(start, true);
   {

@@ -233,6 +233,10 @@ class Generate(Case):
         self.assertEqual(run.returncode, 130, err)
         self.assertLess(time.time() - begin, 5)
         self.assertEqual(len(out.splitlines()), 1)
+        partial = json.loads(out)
+        self.assertEqual(partial["finish_reason"], "cancelled")
+        self.assertGreater(len(partial["token_ids"]), 10)
+        self.assertEqual(partial["usage"]["completion_tokens"], len(partial["token_ids"]))
 
 
 class Numbers(Case):

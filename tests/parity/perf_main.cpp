@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "kernels/cpu/roof.h"
-#include "tests/parity/ops.h"
+#include "kernels/op_list/op_list.h"
 
 namespace consort::parity {
 namespace {

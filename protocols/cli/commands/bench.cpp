@@ -20,6 +20,7 @@ constexpr Bench kBenches[] = {
     {"embed", "texts, graphs or images per second of an encoder", bench::embed},
     {"classify", "images, files or graphs per second of a classifier", bench::classify},
     {"rerank", "pairs of texts per second of a reranker", bench::rerank},
+    {"kernels", "each op on this machine's shapes against the measured roof", bench::kernels},
     {"steps", "microseconds of a workflow's step", bench::steps},
     {"bus", "messages per second and round trips over the bus", bench::bus},
     {"load", "start of the program to the first token", bench::load},
@@ -31,7 +32,7 @@ constexpr Bench kBenches[] = {
 void add_bench(CLI::App& app, CliContext& c) {
   auto* group = app.add_subcommand("bench",
                                    "engine benchmarks: prefill | decode | batch | embed | classify | rerank "
-                                   "| steps | bus | load | memory");
+                                   "| kernels | steps | bus | load | memory");
   group->require_subcommand(1);
   auto f = std::make_shared<bench::Flags>();
   for (const Bench& one : kBenches) {

@@ -61,6 +61,7 @@ Result<GenerateRequest> request_of(const Flags& f, std::uint64_t seed) {
   r.max_tokens = f.max_tokens;
   r.stop = f.stop;
   r.ignore_eos = f.ignore_eos;
+  r.keep_partial = true;
   r.sampling = f.sampling;
   r.sampling.seed = seed;
   for (const std::string& b : f.bias) {

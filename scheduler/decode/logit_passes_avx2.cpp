@@ -1,0 +1,2 @@
+// The passes over logits for AVX2.
+#include "scheduler/decode/logit_passes-inl.h"
