@@ -268,11 +268,15 @@ Value HostCore::stats() const {
   Value::Object out{
       {"state", host_state_name(state)}, {"references", references.load()}, {"load_ms", load_ms.load()}};
   if (language) {
+    out.emplace_back("weights_digest", language->info().weights_digest);
     const EngineStats s = language->stats();
     out.emplace_back("engine", counters(s));
     out.emplace_back("kv", pages(s.kv));
   }
-  if (network) out.emplace_back("engine", counters(network->stats()));
+  if (network) {
+    out.emplace_back("weights_digest", network->info().weights_digest);
+    out.emplace_back("engine", counters(network->stats()));
+  }
   return Value::object(std::move(out));
 }
 

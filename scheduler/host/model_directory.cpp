@@ -73,7 +73,12 @@ struct LocalModelDirectory::Impl : std::enable_shared_from_this<LocalModelDirect
   void receive(Message m);
   void answer_load(const Message& m, const std::string& model);
   void release(const std::string& peer, const std::string& model);
-  void answer(const Message& request, const Status& status);
+  void answer(const Message& request, const Status& status, Value body = Value::object());
+  // Keeps the digest of a model that is ready.
+  void note_weights(const ModelHost& host) {
+    std::lock_guard lock(mutex);
+    if (weights.find(host.id()) == nullptr) weights = weights.with(host.id(), host.stats().get("weights_digest"));
+  }
   bool at_work(const std::string& peer, const std::string& id) const {
     std::lock_guard lock(mutex);
     return open.contains({peer, id});
@@ -88,6 +93,7 @@ struct LocalModelDirectory::Impl : std::enable_shared_from_this<LocalModelDirect
   mutable std::mutex mutex;
   std::map<std::string, HostPtr> hosts;
   std::multimap<std::string, std::shared_ptr<LocalLease>> peers;  // leases held for other processes
+  Value weights = Value::object();                                // {id: digest} of models that were ready
   std::set<std::pair<std::string, std::string>> open;             // (peer, id) of requests not answered yet
   SerialWorker worker;                                            // what may block: unloading to make room
 };
@@ -134,7 +140,7 @@ std::size_t LocalModelDirectory::Impl::unload_idle(const ModelHost* but) {
 
 // ---- for other processes --------------------------------------------------------------------------------
 
-void LocalModelDirectory::Impl::answer(const Message& request, const Status& status) {
+void LocalModelDirectory::Impl::answer(const Message& request, const Status& status, Value body) {
   {
     std::lock_guard lock(mutex);
     open.erase({request.from, request.id});
@@ -143,7 +149,7 @@ void LocalModelDirectory::Impl::answer(const Message& request, const Status& sta
   m.type = status ? MessageType::kResponse : MessageType::kError;
   m.to = request.from;
   m.correlation = request.id;
-  m.body = status ? Value::object({}) : to_wire(status.error());
+  m.body = status ? std::move(body) : to_wire(status.error());
   (void)endpoint->send(std::move(m));
 }
 
@@ -192,7 +198,8 @@ void LocalModelDirectory::Impl::answer_load(const Message& m, const std::string&
       std::lock_guard lock(self->mutex);
       self->peers.emplace(m.from, std::move(lease));
     }
-    self->answer(m, loaded);
+    if (!loaded) return self->answer(m, loaded);
+    self->answer(m, loaded, Value::object({{"weights_digest", host->stats().get("weights_digest")}}));
   });
 }
 
@@ -260,8 +267,14 @@ Async<ModelHandle> LocalModelDirectory::acquire(std::string id, RequestContext c
     timer.cancel();
     if (!*status) co_return tl::unexpected<Error>(status->error());
   }
+  impl->note_weights(**host);
   ModelClient* client = lease->client.get();
   co_return ModelHandle(std::shared_ptr<ModelClient>(std::move(lease), client), std::move(id));
+}
+
+Value LocalModelDirectory::weights() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->weights;
 }
 
 Status LocalModelDirectory::unload(const std::string& id) {
@@ -296,12 +309,21 @@ Value LocalModelDirectory::stats() const {
 struct RemoteModelDirectory::Impl {
   std::shared_ptr<ModelClient> client;
   std::string address;
+  std::mutex mutex;
+  Value weights = Value::object();
 };
+
+Value RemoteModelDirectory::weights() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->weights;
+}
 
 Result<std::unique_ptr<RemoteModelDirectory>> RemoteModelDirectory::create(Channel& channel,
                                                                            std::string address) {
   CONSORT_TRY(client, ModelClient::create(channel));
-  auto impl = std::make_shared<Impl>(Impl{std::move(client), std::move(address)});
+  auto impl = std::make_shared<Impl>();
+  impl->client = std::move(client);
+  impl->address = std::move(address);
   return std::unique_ptr<RemoteModelDirectory>(new RemoteModelDirectory(std::move(impl)));
 }
 
@@ -315,6 +337,10 @@ Async<ModelHandle> RemoteModelDirectory::acquire(std::string id, RequestContext 
   const Result<ModelClient::Reply> reply = co_await std::move(answered);
   if (!reply) co_return tl::unexpected<Error>(reply.error());
   auto lease = std::make_shared<RemoteLease>(impl->client, impl->address, id);
+  if (const Value* digest = reply->body.find("weights_digest"); digest != nullptr && digest->is_string()) {
+    std::lock_guard lock(impl->mutex);
+    impl->weights = impl->weights.with(id, *digest);
+  }
   ModelClient* client = lease->client.get();
   co_return ModelHandle(std::shared_ptr<ModelClient>(std::move(lease), client), std::move(id));
 }

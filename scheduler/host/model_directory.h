@@ -29,6 +29,7 @@ class LocalModelDirectory final : public ModelDirectory {
   std::size_t unload_idle();                                     // returns how many
   std::shared_ptr<ModelHost> find(const std::string& id) const;  // null when it was never acquired
   Value stats() const;                                           // object: one member a model
+  Value weights() const override;
 
  private:
   struct Impl;
@@ -44,6 +45,7 @@ class RemoteModelDirectory final : public ModelDirectory {
   ~RemoteModelDirectory() override;
   // Errors: what the other process said; kNotFound or kTimeout when nobody answers there.
   Async<ModelHandle> acquire(std::string id, RequestContext context) override;
+  Value weights() const override;
 
  private:
   struct Impl;

@@ -53,6 +53,8 @@ class ModelDirectory {
   virtual ~ModelDirectory() = default;
   // Loads if needed and holds a reference until the returned handle's last copy goes.
   virtual Async<ModelHandle> acquire(std::string id, RequestContext context) = 0;
+  // {id: digest of its weights} of the models that were acquired here. A run keeps it. Any thread.
+  virtual Value weights() const { return Value::object(); }
 };
 
 }  // namespace consort

@@ -37,6 +37,7 @@ struct RunRecord {
   Value output;                                 // completed
   Value error;                                  // failed: the problem
   Value usage;
+  Value models;  // {id: digest of its weights} of the models that answered
   std::uint64_t resumes = 0;
 };
 

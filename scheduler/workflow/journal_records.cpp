@@ -8,6 +8,7 @@ namespace consort::workflow {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRunVersion = 2;  // 2 adds the models
 
 // An absent value takes one byte; "null" and absent are the same here.
 void put_value(RecordWriter& writer, const Value& value) {
@@ -22,14 +23,16 @@ Result<Value> get_value(RecordReader& reader) {
   return value;
 }
 
-Status check_version(RecordReader& reader, std::string_view what) {
+// Gives the version.
+Result<std::uint8_t> check_version(RecordReader& reader, std::string_view what,
+                                   std::uint8_t newest = kVersion) {
   const std::uint8_t version = reader.u8();
   if (!reader.ok()) return fail(ErrorKind::kCorrupt, "an empty " + std::string(what) + " record");
-  if (version > kVersion || version == 0)
+  if (version > newest || version == 0)
     return fail(ErrorKind::kUnsupported,
                 "a " + std::string(what) + " record of version " + std::to_string(version), {},
                 "it was written by a newer consort; use that one");
-  return {};
+  return version;
 }
 
 }  // namespace
@@ -115,18 +118,19 @@ Result<RunEvent> decode_event(std::string_view bytes, std::uint64_t number) {
 }
 
 std::string encode_run(const RunRecord& run) {
-  RecordWriter writer(kVersion);
+  RecordWriter writer(kRunVersion);
   writer.bytes(run.status).bytes(run.workflow).bytes(run.document_hash);
   writer.u64_be(run.seed).zigzag(run.created_ms).zigzag(run.updated_ms).varint(run.resumes);
   put_value(writer, run.output);
   put_value(writer, run.error);
   put_value(writer, run.usage);
+  put_value(writer, run.models);
   return writer.take();
 }
 
 Result<RunRecord> decode_run(std::string_view bytes) {
   RecordReader reader(bytes);
-  CONSORT_CHECK_OK(check_version(reader, "run"));
+  CONSORT_TRY(version, check_version(reader, "run", kRunVersion));
   RunRecord run;
   run.status = reader.bytes();
   run.workflow = reader.bytes();
@@ -138,6 +142,10 @@ Result<RunRecord> decode_run(std::string_view bytes) {
   for (Value* value : {&run.output, &run.error, &run.usage}) {
     CONSORT_TRY(read, get_value(reader));
     *value = std::move(read);
+  }
+  if (version >= 2) {
+    CONSORT_TRY(models, get_value(reader));
+    run.models = std::move(models);
   }
   CONSORT_CHECK_OK(reader.finish("run record"));
   return run;

@@ -1,4 +1,4 @@
-// The bytes of the journal's keys and records. Version 1 of each.
+// The bytes of the journal's keys and records. Version 1 of each, but 2 of a run's (adds its models).
 #pragma once
 
 #include <string>

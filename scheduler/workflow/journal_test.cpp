@@ -49,6 +49,21 @@ TEST_F(JournalTest, ARunKeepsItsDocumentInputAndError) {
   EXPECT_EQ(record->error.get("instance"), Value("/do/3/stop"));
 }
 
+TEST_F(JournalTest, TheModelsOfARunAreStoredAndOlderRecordsAreRead) {
+  RunOptions options = this->options("m");
+  options.models = [] { return Value::object({{"small", "0123"}}); };
+  const RunReport report = bench_.run(document(R"([{"a":{"set":{"v":1}}}])"), "{}", options);
+  EXPECT_EQ(write_json(report_to_value(report).get("models")), R"({"small":"0123"})");
+  const RunRecord record = *journal_->get("m");
+  EXPECT_EQ(record.models, report.models);
+  std::string bytes = workflow::encode_run(RunRecord{});
+  bytes[0] = 1;      // a record of version 1 ends
+  bytes.pop_back();  // before the models
+  const auto older = workflow::decode_run(bytes);
+  ASSERT_TRUE(older) << older.error().line();
+  EXPECT_TRUE(older->models.is_null());
+}
+
 TEST_F(JournalTest, RunsAreListedCancelledAndForgotten) {
   const std::string failing = document(R"([{"a":{"call":"fail"}}])");
   run(document(R"([{"a":{"set":{"v":1}}}])"), "good");

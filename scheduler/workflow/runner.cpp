@@ -78,6 +78,7 @@ RunReport report_of(RunState& run, Outcome<Value> outcome) {
   report.run_id = run.id;
   report.seed = run.seed;
   report.usage = run.usage;
+  if (run.options.models) report.models = run.options.models();
   report.tasks = run.finished;
   report.replayed = run.replayed;
   if (outcome) {
@@ -94,6 +95,13 @@ RunReport report_of(RunState& run, Outcome<Value> outcome) {
   run.trace.total_ms = run.now_ms();
   report.trace = std::move(run.trace);
   return report;
+}
+
+// The models of this process, and those that had answered before the run was resumed.
+Value joined(Value before, const Value& now) {
+  if (now.is_object())
+    for (const auto& [id, digest] : now.as_object()) before = before.with(id, digest);
+  return before;
 }
 
 // Runs the document on the run's strand and stores how it ended.
@@ -128,6 +136,7 @@ boost::asio::awaitable<Result<RunReport>> drive(RunStatePtr run, RunRecord recor
                        ? problem_to_value(*report.problem).with("kind", error_kind_name(report.problem->kind))
                        : Value();
     record.usage = report.usage;
+    record.models = report.models = joined(record.models, report.models);
     record.updated_ms = unix_ms();
     CONSORT_CHECK_OK_COROUTINE(run->journal->update(record, durability));
   }
@@ -141,6 +150,7 @@ RunReport stored_report(const RunRecord& record) {
   report.output = record.output;
   report.output_digest = value_digest(record.output);
   report.usage = record.usage;
+  report.models = record.models;
   report.seed = record.seed;
   report.trace.run_id = record.id;
   report.trace.workflow = record.workflow;
@@ -244,6 +254,7 @@ Value report_to_value(const RunReport& report) {
     members.emplace_back("output", report.output);
   if (!report.output_digest.empty()) members.emplace_back("output_digest", report.output_digest);
   members.emplace_back("seed", report.seed);
+  if (!report.models.is_null()) members.emplace_back("models", report.models);
   members.emplace_back("usage", report.usage);
   members.emplace_back("steps", trace_steps(report.trace));
   if (report.trace.dropped > 0) members.emplace_back("steps_left_out", report.trace.dropped);

@@ -38,6 +38,8 @@ struct RunOptions {
   std::optional<RunDurability> durability;  // overrides the document's
   // Each event as it happens, on the run's strand or on a handler's thread, one at a time. Must be short.
   std::function<void(const RunEvent&)> on_event;
+  // Asked when the run has ended: {id: digest of its weights} of the models that answered. May be empty.
+  std::function<Value()> models;
   RunLimits limits;
   bool trace = true;
 };
@@ -48,6 +50,7 @@ struct RunReport {
   Value output;                    // completed
   std::string output_digest;       // completed: value_digest(output); the same in every replay
   std::optional<Problem> problem;  // failed, interrupted
+  Value models;                    // {id: digest of its weights}, as RunOptions::models says; or null
   Value usage;                     // sums over all calls: {calls, tokens, milliseconds, flop, bytes, ...}
   std::uint64_t seed = 0;
   std::uint64_t tasks = 0;     // finished in this process

@@ -347,6 +347,11 @@ class Workflows(Case):
             node.communicate(timeout=30)
         self.assertEqual(there["output"], here["output"])
         self.assertEqual(there["output_digest"], here["output_digest"])
+        self.assertEqual(sorted(here["models"]), sorted((SMOLLM, GEMMA, MINILM)))
+        for digest in here["models"].values():
+            self.assertRegex(digest, "^[0-9a-f]{32}$")
+        self.assertEqual(there["models"], here["models"])
+        self.assertEqual(self.json_("runs", "show", "here")["models"], here["models"])
 
     def test_a_node_that_stops_answering_completes_nothing(self):
         path, address = self.mixed(), f"ipc://{self.path}/bus"

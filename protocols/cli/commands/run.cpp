@@ -106,6 +106,7 @@ Result<int> run(CliContext& c, const Flags& f) {
   options.stop = c.stop.get_token();
   options.limits.value_bytes = c.options.value_bytes;
   options.on_event = [&c](const RunEvent& event) { narrate(c, event); };
+  options.models = [&engine = *engine] { return engine.models().weights(); };
   Runner runner(engine->io().get_executor(), engine->call_kinds(), &engine->journal());
   CONSORT_TRY(report, f.resume.empty() ? engine->wait(runner.run(loaded.workflow, std::move(input.value),
                                                                  std::move(options)))

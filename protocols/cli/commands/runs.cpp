@@ -24,6 +24,7 @@ Value record_value(const RunRecord& r) {
   if (!r.output.is_null()) out.emplace_back("output", r.output);
   if (r.status == "completed") out.emplace_back("output_digest", value_digest(r.output));
   if (!r.error.is_null()) out.emplace_back("error", r.error);
+  if (!r.models.is_null()) out.emplace_back("models", r.models);
   if (!r.usage.is_null()) out.emplace_back("usage", r.usage);
   return Value::object(std::move(out));
 }
