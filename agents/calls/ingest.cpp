@@ -8,6 +8,7 @@
 
 #include "agents/calls/blocking.h"
 #include "agents/calls/code_items.h"
+#include "agents/calls/folder_reading.h"
 #include "agents/calls/options.h"
 
 namespace consort {
@@ -231,6 +232,11 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
   auto listing = [path, extensions, code = options.code] { return list_files(path, extensions, code); };
   auto files = co_await on_blocking_pool(std::move(listing));
   if (!files) co_return forward_error(files);
+  std::vector<std::string> found;
+  for (const SourceFile& file : *files) found.push_back(file.source);
+  FolderReading reading{memory, options.name_space, path, std::move(found), options.durability};
+  auto beginning = [&reading] { return reading.begin(); };
+  if (auto begun = co_await on_blocking_pool(std::move(beginning)); !begun) co_return forward_error(begun);
   for (const SourceFile& file : *files) {
     if (context.stop.stop_requested()) co_return fail(ErrorKind::kCancelled, "stopped", file.source);
     if (projector && wanted(file.path, kPictures)) {
@@ -258,6 +264,11 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
     ++report.files;
     if (options.on_file) options.on_file(report.files + report.failures.size(), files->size());
   }
+  auto ending = [&reading] { return reading.end(); };
+  auto ended = co_await on_blocking_pool(std::move(ending));
+  if (!ended) co_return forward_error(ended);
+  report.erased += ended->erased;
+  report.vanished = std::move(ended->sources);
   co_return report;
 }
 

@@ -42,7 +42,9 @@ struct IngestReport {
   std::size_t files = 0, items = 0;  // read; pieces in them
   std::size_t passed_over = 0;       // with `code`: files that are no source code
   std::size_t created = 0, updated = 0, unchanged = 0, erased = 0;
-  std::size_t truncated = 0;            // items whose end the encoder did not see
+  std::size_t truncated = 0;  // items whose end the encoder did not see
+  std::vector<std::string>
+      vanished;  // files of the folder's last reading that are gone: their items were erased
   std::vector<IngestFailure> failures;  // files that were left out, and why; the rest went on
   Usage usage;
 };
@@ -52,8 +54,9 @@ inline constexpr std::size_t kMaxIngestFileBytes = 16u << 20;
 // `path`: a file, or a folder whose files (in it and below, in the order of their names) are read. An item's
 // source is the file's path inside the folder, its external id "<source>#<position>", its metadata {title,
 // section, position, line}; a picture is one item with the file's path as its id (pictures.h); pieces of
-// code: code_items.h. A file that was read before replaces what it gave then. Errors: kNotFound (path),
-// kInvalid (namespace), those of the model and the store; a single bad file is a failure of the report.
+// code: code_items.h. A file that was read before replaces what it gave then; what a file gave that is gone
+// from the folder is erased (folder_reading.h). Errors: kNotFound (path), kInvalid (namespace), those of the
+// model and the store; a single bad file is a failure of the report.
 Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::string path,
                                 IngestOptions options, RequestContext context);
 

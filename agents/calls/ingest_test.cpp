@@ -67,6 +67,43 @@ TEST_F(IngestTest, AFolderAndThenOnlyWhatChanged) {
   EXPECT_TRUE(memory_->check()->ok());
 }
 
+TEST_F(IngestTest, TheItemsOfFilesThatAreGoneAreForgotten) {
+  write("gone.md", "Words that go.\n\nAnd more of them.\n");
+  ASSERT_EQ(ingest(dir_ / "notes")->created, 5u);
+  fs::remove(dir_ / "notes/gone.md");
+  auto report = ingest(dir_ / "notes/");  // the same folder by another spelling
+  EXPECT_EQ(report->vanished, std::vector<std::string>{"gone.md"});
+  EXPECT_EQ(report->erased, 2u);
+  EXPECT_EQ(report->unchanged, 3u);
+  EXPECT_FALSE(memory_->find_external("n", "gone.md#0")->has_value());
+  EXPECT_TRUE(memory_->check()->ok());
+  EXPECT_TRUE(ingest(dir_ / "notes")->vanished.empty());
+}
+
+TEST_F(IngestTest, FilesThatAreStillThereKeepTheirItems) {
+  ASSERT_EQ(ingest(dir_ / "notes")->created, 3u);
+  fs::rename(dir_ / "notes/a.md", dir_ / "notes/kept.md");
+  fs::create_directories(dir_ / "notes/a.md");  // no file any more, but the name is taken: nothing is guessed
+  const auto report = ingest(dir_ / "notes");
+  EXPECT_TRUE(report->vanished.empty());
+  EXPECT_TRUE(memory_->find_external("n", "a.md#0")->has_value());
+}
+
+TEST_F(IngestTest, AnotherFolderAndASingleFileForgetNothing) {
+  ASSERT_EQ(ingest(dir_ / "notes")->created, 3u);
+  fs::create_directories(dir_ / "other");
+  std::ofstream(dir_ / "other/c.md") << "Of the other folder.";
+  std::ofstream(dir_ / "other/a.md") << "The same name.";
+  EXPECT_TRUE(ingest(dir_ / "other")->vanished.empty());
+  EXPECT_TRUE(ingest(dir_ / "other/c.md")->vanished.empty());
+  EXPECT_TRUE(memory_->find_external("n", "deep/b.txt#0")->has_value());
+  fs::remove(dir_ / "other/a.md");  // the first folder has one of this name: its items stay
+  const auto report = ingest(dir_ / "other");
+  EXPECT_TRUE(report->vanished.empty());
+  EXPECT_EQ(report->erased, 0u);
+  EXPECT_TRUE(memory_->find_external("n", "a.md#0")->has_value());
+}
+
 TEST_F(IngestTest, BadFilesAreNamedAndTheRestGoesOn) {
   write("binary.md", std::string("\0\1\2", 3));
   write("broken.md", "bytes \xff\xfe that are no UTF-8");

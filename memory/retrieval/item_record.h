@@ -18,6 +18,7 @@ namespace consort {
 inline constexpr char kItemFamily[] = "memory_item";
 inline constexpr char kVectorFamily[] = "memory_vector";
 inline constexpr char kSpaceFamily[] = "memory_space";
+inline constexpr char kSourceFamily[] = "memory_source";  // {namespace, root}: names of the sources read from it
 
 struct VectorRecord {
   TextDigest digest{};           // of the text that the vector stands for

@@ -144,7 +144,7 @@ Retrieval::~Retrieval() {
 }
 
 Result<std::unique_ptr<Retrieval>> Retrieval::open(Store& store, RetrievalOptions options) {
-  for (const char* family : {kItemFamily, kVectorFamily, kSpaceFamily}) {
+  for (const char* family : {kItemFamily, kVectorFamily, kSpaceFamily, kSourceFamily}) {
     CONSORT_CHECK_OK(store.ensure_family(family));
   }
   auto impl = std::make_shared<Impl>(store, options);

@@ -140,6 +140,13 @@ class Retrieval {
   Result<MemoryPlan> plan_replace_source(std::string_view name_space, std::string_view source,
                                          const std::vector<NewItem>& items,
                                          const RememberOptions& options = {});
+  // What a reader of folders keeps beside the items, so that it can forget the files that are gone the next time:
+  // the names of the sources it read from `root` (1 byte to 4 KiB; a folder's full path). An empty list removes the
+  // entry. Sources of another root with the same name are told by other_roots_have.
+  Status keep_sources(std::string_view name_space, std::string_view root, const std::vector<std::string>& sources,
+                      Durability durability = Durability::kAsync);
+  Result<std::vector<std::string>> kept_sources(std::string_view name_space, std::string_view root);
+  Result<bool> other_roots_have(std::string_view name_space, std::string_view root, std::string_view source);
   // Plan and commit in one.
   Result<std::vector<ItemOutcome>> remember(std::string_view name_space, const std::vector<NewItem>& items,
                                             const RememberOptions& options = {},

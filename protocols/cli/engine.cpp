@@ -94,7 +94,9 @@ Status Engine::Impl::start_store() {
   if (ec)
     return fail(ErrorKind::kIo, "the data directory cannot be made: " + ec.message(),
                 context.options.data_dir, "choose another with --data-dir");
-  CONSORT_TRY(opened, Store::open(directory));
+  StoreOptions store_options;
+  store_options.salvage_log = setup.salvage_log;
+  CONSORT_TRY(opened, Store::open(directory, store_options));
   store = std::move(opened);
   CONSORT_TRY(memory, Retrieval::open(*store));
   retrieval = std::move(memory);

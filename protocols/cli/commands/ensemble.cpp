@@ -5,6 +5,7 @@
 
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/ensemble_items.h"
+#include "protocols/cli/commands/ensemble_tasks.h"
 #include "protocols/cli/commands/messages.h"
 #include "protocols/cli/commands/model_files.h"
 #include "protocols/cli/engine.h"
@@ -51,15 +52,9 @@ Result<Value> with_prompt(const Flags& f, Value with) {
 }
 
 Result<Value> with_weights(const Flags& f, Value with) {
-  if (f.weights.empty()) return with;
-  Value::Array numbers;
-  for (const std::string& text : f.weights) {
-    char* end = nullptr;
-    const double w = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != '\0' || !(w >= 0))
-      return fail(ErrorKind::kUsage, "'" + text + "' is not a number of at least 0", "--weights");
-    numbers.emplace_back(w);
-  }
+  CONSORT_TRY(weights, parse_weights(f.weights, f.members.size()));
+  if (weights.empty()) return with;
+  Value::Array numbers(weights.begin(), weights.end());
   return with.with("weights", Value::array(std::move(numbers)));
 }
 
@@ -130,9 +125,6 @@ Result<int> run_files(CliContext& c, const Flags& f) {
 }
 
 Result<int> run(CliContext& c, const Flags& f) {
-  if (f.task == "score")
-    return fail(ErrorKind::kUnsupported, "consort ensemble " + f.task + " is not in this build",
-                "consort ensemble", "generate, classify and embed are");
   if (!f.files.empty()) return run_files(c, f);
   if (f.task == "classify" && f.choices.empty())
     return fail(ErrorKind::kUsage, "neither files nor choices are given", "consort ensemble classify",
@@ -193,8 +185,7 @@ void add_ensemble(CLI::App& app, CliContext& c) {
   group->require_subcommand(1);
   const std::pair<const char*, const char*> tasks[] = {
       {"generate", "members write answers, a strategy combines them"},
-      {"classify", "members label files, or judge the given choices"},
-      {"score", "bits per byte of a mixture"}};
+      {"classify", "members label files, or judge the given choices"}};
   for (const auto& [task, about] : tasks) {
     auto* sub = group->add_subcommand(task, about);
     auto f = std::make_shared<Flags>();
@@ -209,10 +200,10 @@ void add_ensemble(CLI::App& app, CliContext& c) {
       sub->add_option("--choices", f->choices, "language models: what to choose from, separated by commas")
           ->delimiter(',');
     }
-    if (f->task == "score") sub->add_option("--file", f->prompt_file, "text to score");
     sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
   }
   add_ensemble_embed(*group, c);
+  add_ensemble_score(*group, c);
 }
 
 }  // namespace consort

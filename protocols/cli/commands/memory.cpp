@@ -20,7 +20,7 @@ struct Flags {
   std::size_t max_bytes = 0;                // 0: 800 for texts, 1,600 for code
   bool code = false;
   std::string classifier = "magika";
-  bool words_only = false, pictures = false;
+  bool words_only = false, pictures = false, repair = false;
   ProjectionOptions projection;
   std::string query, mode = "hybrid", filter;  // search
   std::size_t top_k = 10;
@@ -39,6 +39,12 @@ Value count_value(std::size_t n) {
   return Value(static_cast<std::int64_t>(n));
 }
 
+Value texts_value(const std::vector<std::string>& texts) {
+  Value::Array list;
+  for (const std::string& text : texts) list.emplace_back(text);
+  return Value::array(std::move(list));
+}
+
 Value report_value(const IngestReport& r, const std::string& name_space) {
   Value::Array failures;
   for (const IngestFailure& f : r.failures) {
@@ -51,6 +57,7 @@ Value report_value(const IngestReport& r, const std::string& name_space) {
                         {"updated", count_value(r.updated)},
                         {"unchanged", count_value(r.unchanged)},
                         {"erased", count_value(r.erased)},
+                        {"vanished", texts_value(r.vanished)},
                         {"truncated", count_value(r.truncated)},
                         {"passedOver", count_value(r.passed_over)},
                         {"failures", Value::array(std::move(failures))},
@@ -81,6 +88,8 @@ Result<int> ingest(CliContext& c, const Flags& f) {
   progress.finish();
   for (const IngestFailure& failure : report.failures)
     c.console.note(failure.file + ": " + failure.error.what);
+  for (const std::string& file : report.vanished)
+    c.console.note(file + ": is gone, what it gave was forgotten");
   if (report.truncated > 0) {
     c.console.note(
         fmt::format("{} items are longer than the encoder reads; search by meaning sees only their beginning",
@@ -206,22 +215,22 @@ Result<int> stats(CliContext& c) {
   return 0;
 }
 
-Result<int> check(CliContext& c) {
-  CONSORT_TRY(engine, Engine::start(c, with_store()));
+Result<int> check(CliContext& c, bool repair) {
+  EngineSetup setup = with_store();
+  setup.salvage_log = repair;
+  CONSORT_TRY(engine, Engine::start(c, setup));
   CONSORT_TRY(store, engine->store().check());
   CONSORT_TRY(index, engine->retrieval().check());
   std::vector<std::string> findings = store.findings;
   findings.insert(findings.end(), index.findings.begin(), index.findings.end());
   if (c.console.json()) {
-    Value::Array list;
-    for (const auto& finding : findings) list.emplace_back(finding);
     c.console.result(Value::object({{"ok", findings.empty()},
                                     {"keys", Value(store.keys)},
                                     {"bytes", Value(store.bytes)},
                                     {"namespaces", count_value(index.namespaces)},
                                     {"items", count_value(index.items)},
                                     {"vectors", count_value(index.vectors)},
-                                    {"findings", Value::array(std::move(list))}}));
+                                    {"findings", texts_value(findings)}}));
   } else {
     for (const auto& finding : findings) c.console.line(finding);
     c.console.line(fmt::format("{}: {} keys read back, {} namespaces, {} items, {} vectors",
@@ -293,8 +302,10 @@ void add_memory(CLI::App& app, CliContext& c) {
   memory->add_subcommand("stats", "what the memory holds")->callback([&c] {
     c.action = [&c] { return stats(c); };
   });
-  memory->add_subcommand("check", "verify the store's checksums and compare the index with the truth")
-      ->callback([&c] { c.action = [&c] { return check(c); }; });
+  auto* checking =
+      memory->add_subcommand("check", "verify the store's checksums and compare the index with the truth");
+  checking->add_flag("--repair", f->repair, "open a store whose log is damaged, keeping what lies before the damage");
+  checking->callback([&c, f] { c.action = [&c, f] { return check(c, f->repair); }; });
 }
 
 }  // namespace consort
