@@ -15,12 +15,18 @@ set(CONSORT_AVX512_FLAGS -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 set(CONSORT_BYTE_ROOMS memory_base memory_kv memory_tensor memory_store models_formats models_tokenizer
     models_arch protocols_zmq)
 
+# Kernels are compiled for speed, except under a sanitizer, where -O3 only costs compile time.
+set(CONSORT_KERNEL_OPTIMISATION -O3)
+if(CONSORT_SANITIZE)
+  set(CONSORT_KERNEL_OPTIMISATION -O1)
+endif()
+
 function(consort_isa_flags)
   foreach(source ${ARGN})
     if(source MATCHES "_avx512\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${CONSORT_AVX512_FLAGS};-O3")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${CONSORT_AVX512_FLAGS};${CONSORT_KERNEL_OPTIMISATION}")
     elseif(source MATCHES "_avx2\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${CONSORT_AVX2_FLAGS};-O3")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${CONSORT_AVX2_FLAGS};${CONSORT_KERNEL_OPTIMISATION}")
     endif()
   endforeach()
 endfunction()
@@ -53,7 +59,8 @@ function(consort_room target)
   endif()
 endfunction()
 
-# consort_add_gtest(EXECUTABLE [LABELS label...]): every case of the executable becomes a CTest entry.
+# consort_add_gtest(EXECUTABLE [LABELS label...]): every case of the executable becomes a CTest entry (under a
+#   sanitizer the executable is one entry).
 function(consort_add_gtest executable)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS" ${ARGN})
   include(GoogleTest)
@@ -65,6 +72,18 @@ function(consort_add_gtest executable)
   endif()
   target_compile_definitions(${executable} PRIVATE
     CONSORT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CONSORT_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  # What scripts/sanitize builds: not the program, not the tests that need weights.
+  if(NOT TARGET sanitized_tests)
+    add_custom_target(sanitized_tests)
+  endif()
+  if("unit" IN_LIST ARG_LABELS OR "parity" IN_LIST ARG_LABELS OR "fuzz" IN_LIST ARG_LABELS)
+    add_dependencies(sanitized_tests ${executable})
+  endif()
+  if(CONSORT_SANITIZE) # starting a process costs more than most cases: one entry for the whole executable
+    add_test(NAME ${executable}/all COMMAND ${executable} --gtest_brief=1)
+    set_tests_properties(${executable}/all PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 1800)
+    return()
+  endif()
   gtest_discover_tests(${executable} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${executable}/
                        PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
