@@ -26,8 +26,9 @@ std::string script_safe(const std::string& json) {
 
 }  // namespace
 
-std::string trace_page(const Value& trace, const Value& report) {
-  const std::string data = script_safe(write_json(Value::object({{"trace", trace}, {"report", report}})));
+std::string trace_page(const Value& trace, const Value& report, const Value& input, const Value& media) {
+  const std::string data = script_safe(
+      write_json(Value::object({{"trace", trace}, {"report", report}, {"input", input}, {"media", media}})));
   std::string page(kPage);
   page.replace(page.find(kMark), kMark.size(), data);
   return page;

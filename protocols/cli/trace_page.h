@@ -7,8 +7,10 @@
 
 namespace consort {
 
-// trace: trace_to_value(); report: report_to_value(). The page loads nothing from anywhere; text from models
+// trace: trace_to_value(); report: report_to_value(); input: the run's, null when it is not known; media:
+// run_media() of it. The page loads nothing from anywhere; text from models
 // is never interpreted as markup.
-std::string trace_page(const Value& trace, const Value& report);
+std::string trace_page(const Value& trace, const Value& report, const Value& input = {},
+                       const Value& media = Value::object());
 
 }  // namespace consort

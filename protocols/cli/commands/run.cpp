@@ -8,6 +8,7 @@
 #include "protocols/cli/commands/run_input.h"
 #include "protocols/cli/commands/workflow_tools.h"
 #include "protocols/cli/engine.h"
+#include "protocols/cli/run_media.h"
 #include "protocols/cli/trace_page.h"
 #include "protocols/cli/write_file.h"
 #include "protocols/json/problem_json.h"
@@ -18,7 +19,7 @@ namespace consort {
 namespace {
 
 struct Flags {
-  std::string file, input_file, run_id, resume, trace, stats;
+  std::string file, input_file, run_id, resume, trace, report, stats;
   std::vector<std::string> inputs;
 };
 
@@ -36,12 +37,19 @@ void narrate(CliContext& c, const RunEvent& event) {
 }
 
 Status write_side_files(const Flags& f, Engine& engine, const RunReport& report) {
+  const Value trace = trace_to_value(report.trace);
+  std::vector<std::string> pages;
+  if (!f.report.empty()) pages.push_back(f.report);
   if (!f.trace.empty()) {
-    const Value trace = trace_to_value(report.trace);
     CONSORT_CHECK_OK(write_file(f.trace, write_json_pretty(trace) + "\n"));
-    std::filesystem::path page = f.trace;
-    page.replace_extension(".html");
-    CONSORT_CHECK_OK(write_file(page.string(), trace_page(trace, report_to_value(report))));
+    pages.push_back(std::filesystem::path(f.trace).replace_extension(".html").string());
+  }
+  if (!pages.empty()) {
+    const auto record = engine.journal().get(report.run_id);
+    const Value input = record ? record->input : Value();
+    const std::string page =
+        trace_page(trace, report_to_value(report), input, run_media(input, engine.blobs()));
+    for (const std::string& path : pages) CONSORT_CHECK_OK(write_file(path, page));
   }
   if (!f.stats.empty()) CONSORT_CHECK_OK(write_file(f.stats, write_json_pretty(engine.stats()) + "\n"));
   return {};
@@ -126,6 +134,9 @@ void add_run(CLI::App& app, CliContext& c) {
   sub->add_option("--run-id", f->run_id, "id of the new run (default: made up)");
   sub->add_option("--resume", f->resume, "go on with this stored run");
   sub->add_option("--trace", f->trace, "write the trace as OUT.json and as OUT.html");
+  sub->add_option(
+      "--report", f->report,
+      "write one page that shows the run: what went in, answer, members, notes, time line (HTML)");
   sub->add_option("--stats", f->stats, "write memory by owner and engine counters as JSON");
   sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
