@@ -234,8 +234,8 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
   if (!files) co_return forward_error(files);
   std::vector<std::string> found;
   for (const SourceFile& file : *files) found.push_back(file.source);
-  FolderReading reading{memory, options.name_space, path, std::move(found), options.durability};
-  auto beginning = [&reading] { return reading.begin(); };
+  FolderReading folder{memory, options.name_space, path, std::move(found), options.durability};
+  auto beginning = [&folder] { return folder.begin(); };
   if (auto begun = co_await on_blocking_pool(std::move(beginning)); !begun) co_return forward_error(begun);
   for (const SourceFile& file : *files) {
     if (context.stop.stop_requested()) co_return fail(ErrorKind::kCancelled, "stopped", file.source);
@@ -264,7 +264,7 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
     ++report.files;
     if (options.on_file) options.on_file(report.files + report.failures.size(), files->size());
   }
-  auto ending = [&reading] { return reading.end(); };
+  auto ending = [&folder] { return folder.end(); };
   auto ended = co_await on_blocking_pool(std::move(ending));
   if (!ended) co_return forward_error(ended);
   report.erased += ended->erased;
