@@ -78,7 +78,7 @@ Result<Blob> BlobStore::load(const std::string& digest, const Value& handle) {
       CONSORT_TRY(blob, make_blob(SharedBytes::of(std::move(*record)),
                                   name.is_string() ? name.as_string() : std::string()));
       if (blob.digest != digest) return fail(ErrorKind::kCorrupt, "the stored blob is damaged", digest);
-      return std::move(blob);
+      return blob;
     }
   }
   return fail(ErrorKind::kNotFound, "the blob is not in this process or its store", digest,
@@ -104,7 +104,7 @@ Result<Blob> BlobStore::get(const Value& handle) {
     const auto used = recent_.insert(recent_.end(), digest);
     entries_.emplace(digest, Entry{blob, true, used});
   }
-  return std::move(blob);
+  return blob;
 }
 
 Result<std::vector<StoreWrite>> BlobStore::kept_write(const Value& handle) {
