@@ -161,13 +161,12 @@ TEST(NetworkHost, StoppingARequestEndsItsPreparation) {
 
 TEST(NetworkHost, UnloadingAnswersWhatIsOpen) {
   HostRig rig;
+  rig.acquire("encoder");                                                 // loads it, holds it no longer
+  const ModelHandle model(*ModelClient::create(rig.channel), "encoder");  // holds no reference
   std::vector<std::future<Result<EmbedResult>>> calls;
-  {
-    const ModelHandle model = rig.acquire("encoder");
-    for (int i = 0; i < 8; ++i)
-      calls.push_back(rig.start(model.embed({text_inputs(std::vector<std::string>(3000, "t")), "", {}}, {})));
-  }
-  rig.directory->unload_idle();
+  for (int i = 0; i < 8; ++i)
+    calls.push_back(rig.start(model.embed({text_inputs(std::vector<std::string>(3000, "t")), "", {}}, {})));
+  EXPECT_TRUE(rig.directory->find("encoder")->unload(milliseconds(0)));
   for (auto& call : calls) {
     const auto r = call.get();
     if (r) continue;
