@@ -38,8 +38,10 @@ Result<ItemPlan> read_item_plan(const Value& with, const Value* agents, ModelInp
   plan.strategy = text("combine", text("task", "") == "embed" ? "concatenate" : "linearPool");
   plan.input_type = text("inputType", "");
   if (const Value* options = with.find("options")) plan.strategy_options = *options;
-  for (const Value& label : with.get("labels").as_array()) plan.labels.push_back(label.as_string());
-  for (const Value& name : with.get("signals").as_array()) plan.signals.push_back(name.as_string());
+  if (const Value* labels = with.find("labels"))
+    for (const Value& label : labels->as_array()) plan.labels.push_back(label.as_string());
+  if (const Value* signals = with.find("signals"))
+    for (const Value& name : signals->as_array()) plan.signals.push_back(name.as_string());
   if (const Value* top = with.find("topK")) plan.top = static_cast<std::size_t>(top->as_integer());
   plan.policy.report_errors = text("onMemberError", "fail") == "report";
   if (const Value* least = with.find("minMembers"))

@@ -176,7 +176,8 @@ Result<Plan> read_plan(const Value& with, const Value* agents) {
   if (const Value* join = with.find("join")) plan.join = join->as_string();
   plan.ending = text_or(with, "ending", "");
   plan.whole_text = text_or(with, "normalise", "byte") == "none";
-  for (const Value& name : with.get("signals").as_array()) plan.signals.push_back(name.as_string());
+  if (const Value* signals = with.find("signals"))
+    for (const Value& name : signals->as_array()) plan.signals.push_back(name.as_string());
   return plan;
 }
 
