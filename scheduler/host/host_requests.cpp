@@ -157,12 +157,11 @@ Status HostCore::score(const CallPtr& call, const WireRequest& request) {
   CONSORT_CHECK_OK(need_language_model("score"));
   CONSORT_TRY(r, read_score_request(request.request));
   ScoreJob job;
-  CONSORT_TRY(prompt, prompt_tokens(*model_.tokenizer, model_.chat, r.prompt));
-  job.prompt = std::move(prompt);
-  for (const std::string& candidate : r.candidates) {
-    job.candidates.push_back(model_.tokenizer->encode(candidate));
-    job.bytes.push_back(candidate.size());
-  }
+  CONSORT_TRY(tokens, candidate_tokens(*model_.tokenizer, model_.chat, r));
+  job.prompt = std::move(tokens.prompt);
+  job.candidates = std::move(tokens.candidates);
+  for (const std::string& candidate : r.candidates) job.bytes.push_back(candidate.size());
+  job.bypass_prefix_cache = r.bypass_prefix_cache;
   job.done = answering<ScoreResult>(call);
   return language_->submit(std::move(job), ticket(call, request));
 }

@@ -1,5 +1,7 @@
 #include "scheduler/host/prompt_tokens.h"
 
+#include <algorithm>
+
 namespace consort {
 
 Result<std::vector<TokenId>> prompt_tokens(const Tokenizer& tokenizer,
@@ -18,6 +20,51 @@ Result<std::vector<TokenId>> prompt_tokens(const Tokenizer& tokenizer,
   }
   joined += '\n';
   return tokenizer.encode(joined, {.add_special = true, .parse_special = false});
+}
+
+namespace {
+
+// Tokens at the front that both have.
+std::size_t common_tokens(const std::vector<TokenId>& a, const std::vector<TokenId>& b) {
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+// The prompt alone and each whole text; what they share is the prompt. At least one token stays with every
+// side: the prompt is not empty, and neither is what is scored.
+Result<CandidateTokens> joint_tokens(const Tokenizer& tokenizer, const ScoreRequest& request) {
+  if (!request.prompt.text)
+    return fail(ErrorKind::kInvalid, "prompt and candidates are tokenised as one only for a text prompt");
+  CandidateTokens out;
+  CONSORT_TRY(prompt, prompt_tokens(tokenizer, std::nullopt, request.prompt));
+  out.prompt = std::move(prompt);
+  std::size_t shared = out.prompt.size();
+  for (const std::string& candidate : request.candidates) {
+    Prompt whole = request.prompt;
+    *whole.text += candidate;
+    CONSORT_TRY(tokens, prompt_tokens(tokenizer, std::nullopt, whole));
+    shared = std::min(shared, common_tokens(out.prompt, tokens));
+    if (shared == tokens.size() && shared > 0) --shared;
+    out.candidates.push_back(std::move(tokens));
+  }
+  if (shared == 0 && !out.candidates.empty())
+    return fail(ErrorKind::kInvalid, "prompt and candidate share no token, so nothing stands before it");
+  out.prompt.resize(shared);
+  for (auto& tokens : out.candidates)
+    tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(shared));
+  return out;
+}
+
+}  // namespace
+
+Result<CandidateTokens> candidate_tokens(const Tokenizer& tokenizer, const std::optional<ChatTemplate>& chat,
+                                         const ScoreRequest& request) {
+  if (request.joint) return joint_tokens(tokenizer, request);
+  CandidateTokens out;
+  CONSORT_TRY(prompt, prompt_tokens(tokenizer, chat, request.prompt));
+  out.prompt = std::move(prompt);
+  for (const std::string& candidate : request.candidates)
+    out.candidates.push_back(tokenizer.encode(candidate));
+  return out;
 }
 
 }  // namespace consort

@@ -18,4 +18,13 @@ namespace consort {
 Result<std::vector<TokenId>> prompt_tokens(const Tokenizer& tokenizer,
                                            const std::optional<ChatTemplate>& chat, const Prompt& prompt);
 
+// What a score request computes: the shared prompt, and what follows it for each candidate.
+struct CandidateTokens {
+  std::vector<TokenId> prompt;
+  std::vector<std::vector<TokenId>> candidates;
+};
+// Errors: those of prompt_tokens; kInvalid for joint without a text prompt.
+Result<CandidateTokens> candidate_tokens(const Tokenizer& tokenizer, const std::optional<ChatTemplate>& chat,
+                                         const ScoreRequest& request);
+
 }  // namespace consort

@@ -140,6 +140,43 @@ TEST_P(RealModel, ScoringForksThePromptAndAgreesWithGeneration) {
   EXPECT_EQ(engine.get("cached_tokens").as_integer(), 0);
 }
 
+TEST_P(RealModel, JointTokensSplitAtTheBoundary) {
+  RealRig rig;
+  auto model = rig.wait(rig.directory->acquire(GetParam(), {}));
+  ASSERT_TRUE(model) << model.error().line();
+  const auto score = [&](std::string prompt, std::vector<std::string> candidates, bool joint) {
+    ScoreRequest request;
+    request.prompt.text = std::move(prompt);
+    request.candidates = std::move(candidates);
+    request.joint = joint;
+    request.bypass_prefix_cache = true;
+    return rig.wait(model->score(std::move(request), {}));
+  };
+  // A border that the tokenizer keeps anyway: nothing changes.
+  const auto apart = score("The capital of France is", {" Paris", " Berlin"}, false);
+  const auto joint = score("The capital of France is", {" Paris", " Berlin"}, true);
+  ASSERT_TRUE(apart && joint);
+  EXPECT_EQ(apart->candidates[0].logprob_nats, joint->candidates[0].logprob_nats);
+  EXPECT_EQ(joint->usage.cached_tokens, 0);
+  // A border within a word: as one text the word keeps its token, so the whole is likelier than from pieces;
+  // the bytes are the candidate's alone.
+  const auto pieces = score("The capital of Fr", {"ance is Paris", "iesland is Paris"}, false);
+  const auto whole = score("The capital of Fr", {"ance is Paris", "iesland is Paris"}, true);
+  ASSERT_TRUE(pieces && whole);
+  EXPECT_NE(pieces->candidates[0].logprob_nats, whole->candidates[0].logprob_nats);
+  EXPECT_GT(whole->candidates[0].logprob_nats, whole->candidates[1].logprob_nats);
+  EXPECT_EQ(whole->candidates[0].bytes, std::string("ance is Paris").size());
+  // An empty candidate is scored by the prompt's own last token, never by nothing.
+  const auto empty = score("The capital", {""}, true);
+  ASSERT_TRUE(empty);
+  EXPECT_EQ(empty->candidates[0].tokens, 1);
+  ScoreRequest chat;
+  chat.prompt.messages = {{"user", "hello"}};
+  chat.prompt.plain_template = chat.joint = true;
+  chat.candidates = {"yes"};
+  EXPECT_FALSE(rig.wait(model->score(chat, {})));
+}
+
 TEST_P(RealModel, OwnersAddUpToWhatTheProcessHolds) {
   RealRig rig;
   const std::size_t before = process_memory().shared;

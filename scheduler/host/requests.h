@@ -75,9 +75,16 @@ struct GenerateResult {
 
 // Log-probability of each candidate text as the continuation of one prompt. The prompt's pages are shared by
 // all candidates (a prefix fork): exactly prompt + sum(candidate tokens) tokens are prefilled.
+//
+// `joint` (text prompts only): prompt and candidate are tokenised as one text, as the model would meet them,
+// and split where the prompt's own tokens end. Where a token would straddle that border, all candidates start
+// at the last border that every one of them shares with the prompt; the prompt's few bytes behind it are
+// scored with each candidate alike and are not counted in `bytes`.
 struct ScoreRequest {
   Prompt prompt;
   std::vector<std::string> candidates;
+  bool joint = false;
+  bool bypass_prefix_cache = false;  // the same usage whatever was asked before
 };
 struct ScoredText {
   double logprob_nats = 0;

@@ -164,7 +164,10 @@ Result<GenerateRequest> read_generate_request(const Value& v) {
 }
 
 Value to_wire(const ScoreRequest& r) {
-  return Value::object({{"prompt", prompt_value(r.prompt)}, {"candidates", wire_texts(r.candidates)}});
+  return Value::object({{"prompt", prompt_value(r.prompt)},
+                        {"candidates", wire_texts(r.candidates)},
+                        {"joint", r.joint},
+                        {"bypass_prefix_cache", r.bypass_prefix_cache}});
 }
 
 Result<ScoreRequest> read_score_request(const Value& v) {
@@ -172,6 +175,8 @@ Result<ScoreRequest> read_score_request(const Value& v) {
   WireReader reader(v, "score request");
   const Value* prompt = reader.take("prompt", Value::Type::kObject);
   reader.read("candidates", out.candidates);
+  reader.read("joint", out.joint, Presence::kOptional);
+  reader.read("bypass_prefix_cache", out.bypass_prefix_cache, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
   CONSORT_TRY(read, read_prompt(*prompt));
   out.prompt = std::move(read);

@@ -56,11 +56,13 @@ TEST(Wire, RequestsComeBackAsTheyWere) {
   s.prompt.text = "prompt";
   s.prompt.parse_special = false;
   s.candidates = {"one", "", "tw\xC0o"};
+  s.joint = s.bypass_prefix_cache = true;
   const auto score = read_score_request(over_the_wire(to_wire(s)));
   ASSERT_TRUE(score);
   EXPECT_EQ(score->candidates, s.candidates);
   EXPECT_EQ(score->prompt.text, "prompt");
   EXPECT_FALSE(score->prompt.parse_special);
+  EXPECT_TRUE(score->joint && score->bypass_prefix_cache);
 
   const auto text = read_score_text_request(over_the_wire(to_wire(ScoreTextRequest{"abc", 64})));
   EXPECT_EQ(text->context, 64);

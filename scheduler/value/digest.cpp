@@ -44,7 +44,10 @@ std::string canonical_json(const Value& v) {
 }
 
 std::string value_digest(const Value& v) {
-  const std::string text = canonical_json(v);
+  return bytes_digest(canonical_json(v));
+}
+
+std::string bytes_digest(std::string_view text) {
   XXH128_canonical_t bytes;
   XXH128_canonicalFromHash(&bytes, XXH3_128bits(text.data(), text.size()));
   static constexpr char kHex[] = "0123456789abcdef";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "scheduler/value/value.h"
 
@@ -11,5 +12,7 @@ namespace consort {
 std::string canonical_json(const Value& v);
 // XXH3-128 of canonical_json(), 32 hex digits. Tells results apart; it is no protection against forgery.
 std::string value_digest(const Value& v);
+// The same of bytes as they are.
+std::string bytes_digest(std::string_view bytes);
 
 }  // namespace consort
