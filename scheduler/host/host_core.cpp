@@ -161,14 +161,22 @@ Status HostCore::unload(std::chrono::milliseconds patience, bool even_if_held) {
     if (!wait_for_calls(kAfterCancel))
       spdlog::warn("{}: requests did not stop in time; they are dropped", id);
   }
-  std::promise<void> done;
-  while (!worker_->post([this, &done] {
-    do_unload();
-    done.set_value();
-  }))
-    std::this_thread::sleep_for(kAnswerPause);
-  done.get_future().wait();
+  run_on_worker([this] { do_unload(); });
   return {};
+}
+
+void HostCore::settle() {
+  run_on_worker([] {});
+}
+
+void HostCore::run_on_worker(const std::function<void()>& work) {
+  const auto done = std::make_shared<std::promise<void>>();  // set_value() may outlast the wait
+  while (!worker_->post([&work, done] {
+    work();
+    done->set_value();
+  }))
+    std::this_thread::sleep_for(kAnswerPause);  // its inbox is full
+  done->get_future().wait();
 }
 
 void HostCore::do_unload() {

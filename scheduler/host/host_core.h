@@ -27,7 +27,8 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   HostCore(std::string id, Channel& channel, Lane& lane, ModelLoader loader, HostOptions options);
   ~HostCore();
   Status attach();
-  void stop();  // unloads, detaches, joins
+  void stop();    // unloads, detaches, joins
+  void settle();  // see ModelHost
 
   void load(std::function<void(Status)> ready);
   Status unload(std::chrono::milliseconds patience, bool even_if_held);  // never on the lane's thread
@@ -63,6 +64,7 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   template <typename R>
   std::function<void(Result<R>)> answering(const CallPtr& call);
   void finish(const CallPtr& call, bool delivered);
+  void run_on_worker(const std::function<void()>& work);  // and waits for it. REQUIRES: not stopped
   bool wait_for_calls(std::chrono::milliseconds patience);
   Status send(Message m);
   JobTicket ticket(const CallPtr& call, const WireRequest& request) const;

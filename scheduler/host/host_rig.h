@@ -43,6 +43,10 @@ struct HostRig {
     return [this](const std::string& id, Lane&) -> Result<LoadedModel> {
       ++loads;
       if (id == "missing") return fail(ErrorKind::kNotFound, "no such model", id);
+      if (id == "gated") {
+        gate.wait();
+        return fail(ErrorKind::kRuntime, "the gated model never loads", id);
+      }
       if (id == "throws") throw std::runtime_error("a broken file");
       LoadedModel out;
       out.id = id;
@@ -87,6 +91,8 @@ struct HostRig {
   TestChannel channel;
   std::unique_ptr<LocalModelDirectory> directory;
   std::atomic<int> loads{0};
+  std::promise<void> opened;
+  std::shared_future<void> gate = opened.get_future().share();  // the model "gated" waits for it, then fails
   boost::asio::io_context io;
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work{
       io.get_executor()};

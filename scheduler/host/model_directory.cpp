@@ -77,7 +77,8 @@ struct LocalModelDirectory::Impl : std::enable_shared_from_this<LocalModelDirect
   // Keeps the digest of a model that is ready.
   void note_weights(const ModelHost& host) {
     std::lock_guard lock(mutex);
-    if (weights.find(host.id()) == nullptr) weights = weights.with(host.id(), host.stats().get("weights_digest"));
+    if (weights.find(host.id()) == nullptr)
+      weights = weights.with(host.id(), host.stats().get("weights_digest"));
   }
   bool at_work(const std::string& peer, const std::string& id) const {
     std::lock_guard lock(mutex);
@@ -232,13 +233,18 @@ Result<std::unique_ptr<LocalModelDirectory>> LocalModelDirectory::create(Channel
 LocalModelDirectory::LocalModelDirectory(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 LocalModelDirectory::~LocalModelDirectory() {
-  impl_->endpoint.reset();
-  impl_->worker.stop();
+  impl_->worker.stop();  // no peer's request starts a load from here on
   std::map<std::string, HostPtr> hosts;
-  std::multimap<std::string, std::shared_ptr<LocalLease>> peers;
   {
     std::lock_guard lock(impl_->mutex);
     hosts.swap(impl_->hosts);
+  }
+  // A load for a peer that is under way holds its host and answers through the endpoint.
+  for (const auto& [id, host] : hosts) host->settle();
+  impl_->endpoint.reset();
+  std::multimap<std::string, std::shared_ptr<LocalLease>> peers;
+  {
+    std::lock_guard lock(impl_->mutex);
     peers.swap(impl_->peers);
   }
   peers.clear();

@@ -59,6 +59,10 @@ Status ModelHost::load_and_wait() {
   return promise.get_future().get();
 }
 
+void ModelHost::settle() {
+  impl_->core->settle();
+}
+
 Status ModelHost::unload(std::chrono::milliseconds patience) {
   return impl_->core->unload(patience, false);
 }

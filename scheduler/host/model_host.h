@@ -47,6 +47,10 @@ class ModelHost {
   // once.
   void load(std::function<void(Status)> ready);
   Status load_and_wait();
+  // Returns once the host's thread is done with what was asked before and has let go of every `ready`. For
+  // the owner that wants to drop its host: the last reference must not go on the host's own thread, which it
+  // joins. Never on that thread.
+  void settle();
   // Takes no more requests, lets those in flight finish (after `patience` they are cancelled), gives all
   // memory back. Errors: kUnavailable while references are held.
   Status unload(std::chrono::milliseconds patience = std::chrono::seconds(30));

@@ -261,6 +261,24 @@ TEST(RemoteModelDirectory, ServesModelsOfAnotherProcessTheSameWay) {
   EXPECT_EQ(rig.wait(lost->acquire("a", {})).error().kind, ErrorKind::kNotFound);
 }
 
+// The load holds its host and the directory's endpoint: dropping them under it ended in a thread that joined
+// itself.
+TEST(RemoteModelDirectory, TheServingDirectoryMayGoWhileItLoadsForAPeer) {
+  HostRig rig;
+  auto remote = *RemoteModelDirectory::create(rig.channel);
+  auto asked = rig.start(remote->acquire("gated", {}));
+  while (rig.loads == 0) std::this_thread::sleep_for(milliseconds(1));
+  std::thread opening([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    rig.opened.set_value();
+  });
+  rig.directory.reset();
+  opening.join();
+  const auto answer = asked.get();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kRuntime) << answer.error().line();
+}
+
 TEST(ModelHost, MalformedRequestsAreAnsweredWithAnError) {
   HostRig rig;
   const ModelHandle model = rig.acquire("a");

@@ -26,7 +26,8 @@ class ClassifyCall final : public CallHandler {
     request.inputs = std::move(inputs->items);
     if (const Value* top = with.find("topK")) request.top = static_cast<int>(top->as_integer());
     if (const Value* prompt = with.find("prompt")) request.prompt = prompt->as_string();
-    for (const Value& label : with.get("labels").as_array()) request.labels.push_back(label.as_string());
+    if (const Value* labels = with.find("labels"))
+      for (const Value& label : labels->as_array()) request.labels.push_back(label.as_string());
     auto asked = ask_model(services_.models, with.get("model").as_string(), &ModelHandle::classify,
                            std::move(request), request_context(context));
     auto result = co_await std::move(asked);
