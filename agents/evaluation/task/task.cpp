@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "scheduler/value/digest.h"
 
@@ -59,6 +61,20 @@ Status deal_splits(Task& task, double fit_fraction, std::uint64_t seed) {
     return fail(ErrorKind::kInvalid, "no item is left to test on", task.name,
                 "give more items, or another --fit-fraction");
   return {};
+}
+
+void draw_items(Task& task, std::size_t most, std::uint64_t seed) {
+  std::vector<std::pair<double, std::size_t>> shares;
+  for (std::size_t i = 0; i < task.items.size(); ++i)
+    if (task.items[i].split != kTrainSplit)
+      shares.emplace_back(share_of(seed, "draw/" + task.items[i].id), i);
+  std::sort(shares.begin(), shares.end());
+  std::set<std::size_t> dropped;
+  for (std::size_t k = most; k < shares.size(); ++k) dropped.insert(shares[k].second);
+  std::vector<TaskItem> kept;
+  for (std::size_t i = 0; i < task.items.size(); ++i)
+    if (!dropped.contains(i)) kept.push_back(std::move(task.items[i]));
+  task.items = std::move(kept);
 }
 
 std::string fill_prompt(std::string_view wording, const TaskItem& item) {

@@ -86,6 +86,10 @@ Error findings_error(const std::vector<TaskFinding>& findings, const std::string
 // is not within (0, 1), or nothing is left to test on.
 Status deal_splits(Task& task, double fit_fraction, std::uint64_t seed);
 
+// Keeps at most `most` of the items that are not of the training split: those whose hash of seed and name is
+// smallest, in the file's order, so that a larger draw contains a smaller one.
+void draw_items(Task& task, std::size_t most, std::uint64_t seed);
+
 // A wording filled with an item: {question} and {text} by its text, {options} by lettered lines.
 std::string fill_prompt(std::string_view wording, const TaskItem& item);
 

@@ -9,6 +9,7 @@ void add_bench(CLI::App& app, CliContext& c);
 void add_classify(CLI::App& app, CliContext& c);
 void add_embed(CLI::App& app, CliContext& c);
 void add_ensemble(CLI::App& app, CliContext& c);
+void add_eval(CLI::App& app, CliContext& c);
 void add_generate(CLI::App& app, CliContext& c);
 void add_logits(CLI::App& app, CliContext& c);
 void add_memory(CLI::App& app, CliContext& c);
