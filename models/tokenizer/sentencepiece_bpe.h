@@ -27,6 +27,7 @@ class SentencePieceBpe final : public GgufTokenizer {
   };
   explicit SentencePieceBpe(Parts parts);
   std::string kind() const override { return "spm"; }
+  bool adds_leading_space() const override { return space_prefix_; }
 
  protected:
   void encode_ordinary(std::string_view text, bool after_special, std::vector<TokenId>& out) const override;

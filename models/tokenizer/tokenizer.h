@@ -49,6 +49,7 @@ class Tokenizer {
   virtual std::optional<TokenId> bos() const = 0;
   virtual std::optional<TokenId> eos() const = 0;
   virtual bool adds_bos() const = 0;
+  virtual bool adds_leading_space() const { return false; }  // encode() puts one in front of a text
   virtual bool is_end_of_generation(TokenId id) const = 0;  // eos, eot and the like
   virtual bool is_special(TokenId id) const = 0;            // control tokens
   virtual std::optional<TokenId> find(std::string_view token_text) const = 0;

@@ -64,6 +64,7 @@ StepWorker::Need EngineCore::need() {
   take_arrivals();
   StepWorker::Need need;
   const auto see = [&](const std::unique_ptr<Run>& run) {
+    if (run->dormant()) return;
     need.work = true;
     need.work_class = std::min(need.work_class, run->ticket().work_class);
     need.deadline = std::min(need.deadline, run->ticket().deadline);
@@ -80,6 +81,11 @@ bool EngineCore::relieve(std::size_t bytes) {
   while (freed() < bytes && kv_->evict(1) > 0) {
   }
   return freed() > 0;
+}
+
+const ByteVocabulary& EngineCore::byte_vocabulary() {
+  if (!byte_vocabulary_) byte_vocabulary_ = std::make_unique<const ByteVocabulary>(*tokenizer_);
+  return *byte_vocabulary_;
 }
 
 void EngineCore::publish_stats() {

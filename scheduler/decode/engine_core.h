@@ -46,6 +46,10 @@ class EngineCore final : public RunHost {
   const ModelInfo& model_info() const override { return model_->info(); }
   const Tokenizer& model_tokenizer() const override { return *tokenizer_; }
   int context() const override { return context_; }
+  const ByteVocabulary& byte_vocabulary() override;
+  void poke() {
+    if (wake_) wake_();
+  }
 
  private:
   struct Slice {  // a sequence's part of this step
@@ -94,6 +98,7 @@ class EngineCore final : public RunHost {
   const EngineOptions options_;
   const int context_;
   std::unique_ptr<KvCache> kv_;
+  std::unique_ptr<const ByteVocabulary> byte_vocabulary_;
   Region logits_;
   std::function<void()> wake_;
 

@@ -47,6 +47,7 @@ struct EngineRig {
     return submit_as<ScoreJob, ScoreResult>(std::move(job), std::move(t));
   }
   auto submit(ScoreTextJob job) { return submit_as<ScoreTextJob, ScoreTextResult>(std::move(job)); }
+  auto submit(ByteScoreJob job) { return submit_as<ByteScoreJob, ScoreBytesResult>(std::move(job)); }
   auto submit(LogitsJob job) { return submit_as<LogitsJob, LogitsResult>(std::move(job)); }
 
   void step() {

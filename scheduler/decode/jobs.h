@@ -2,8 +2,10 @@
 // and must be short. `done` is called exactly once for every job that submit() accepted.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -51,6 +53,48 @@ struct ScoreTextJob {
   int context = 0;              // tokens of a chunk, BOS included; 0 = the model's
   std::size_t file_bytes = 0;
   std::function<void(Result<ScoreTextResult>)> done;
+};
+
+// Bytes of a known text. `text` is what `tokens` stand for, byte for byte.
+struct ByteScoreJob {
+  std::vector<TokenId> prompt;  // in front of the text, which then is one chunk; empty: `bos` of every chunk
+  std::vector<TokenId> tokens;
+  std::string text;
+  std::size_t hidden = 0;  // bytes at the beginning that the tokenizer put there: given, not scored
+  std::optional<TokenId> bos;
+  int context = 0;
+  bool covers = true;
+  CoverOptions cover;
+  std::function<void(Result<ScoreBytesResult>)> done;
+};
+
+// Requests to one open session, from any thread; the engine's run takes them on the lane's.
+class ByteMailbox {
+ public:
+  struct Letter {
+    std::string bytes;
+    bool close = false;
+    std::function<void(Result<NextBytesResult>)> done;
+  };
+  // Errors (then `done` is not called): kNotFound when the session has ended.
+  Status put(Letter letter);
+  std::optional<Letter> take();
+  bool waiting() const;
+  std::vector<Letter> end();  // no letters any more; those that nobody took
+
+ private:
+  mutable std::mutex mutex_;
+  std::deque<Letter> letters_;
+  bool ended_ = false;
+};
+
+// A session of growing bytes; the first letter may be in the box already.
+struct ByteSessionJob {
+  std::vector<TokenId> prompt;  // computed before; at least one token
+  std::string given;            // bytes that follow it and are covered, not reported
+  int max_bytes = 4096;         // that will come; memory is promised for them
+  CoverOptions cover;
+  std::shared_ptr<ByteMailbox> box;
 };
 
 struct LogitsJob {

@@ -13,6 +13,7 @@ namespace consort {
 namespace {
 
 constexpr std::size_t kMaxCandidates = 4096;
+constexpr int kMaxSessionBytes = 1 << 20;
 constexpr std::size_t kMaxTopValues = 1u << 24;  // values that one logits request may bring back
 
 Status check_tokens(const ModelInfo& info, std::span<const TokenId> tokens, std::string_view what) {
@@ -111,6 +112,48 @@ Status LanguageEngine::submit(LogitsJob job, JobTicket ticket) {
     return fail(ErrorKind::kInvalid,
                 fmt::format("top {} of {} positions is out of range", job.top, job.tokens.size()));
   return impl_->core->enqueue(make_run(std::move(job), info().vocab_size, std::move(ticket)));
+}
+
+Status LanguageEngine::submit(ByteScoreJob job, JobTicket ticket) {
+  CONSORT_CHECK_OK(check_tokens(info(), job.tokens, "text"));
+  CONSORT_CHECK_OK(check_cover(job.cover));
+  if (job.bos) CONSORT_CHECK_OK(check_tokens(info(), std::span(&*job.bos, 1), "BOS"));
+  if (job.context == 0) job.context = context_length();
+  if (job.context < 2 || job.context > context_length())
+    return fail(ErrorKind::kInvalid,
+                fmt::format("a context of {} tokens, 2 to {} are allowed", job.context, context_length()),
+                info().id);
+  if (!job.prompt.empty()) {
+    CONSORT_CHECK_OK(check_tokens(info(), job.prompt, "prompt"));
+    CONSORT_CHECK_OK(
+        check_length(info(), job.prompt.size() + job.tokens.size(), job.context, "prompt with its text"));
+  }
+  std::size_t bytes = 0;
+  for (const TokenId id : job.tokens) {
+    const std::string own = tokenizer().token_bytes(id);
+    if (own.empty() || job.text.compare(bytes, own.size(), own) != 0)
+      return fail(ErrorKind::kInvalid, fmt::format("byte {} of the text has no token", bytes), info().id,
+                  "the model cannot say how likely this text is");
+    bytes += own.size();
+  }
+  if (bytes != job.text.size() || job.hidden > bytes)
+    return fail(ErrorKind::kInvalid, fmt::format("byte {} of the text has no token", bytes), info().id,
+                "the model cannot say how likely this text is");
+  return impl_->core->enqueue(make_run(std::move(job), std::move(ticket)));
+}
+
+Status LanguageEngine::submit(ByteSessionJob job, JobTicket ticket) {
+  CONSORT_CHECK_OK(check_tokens(info(), job.prompt, "prompt"));
+  CONSORT_CHECK_OK(check_length(info(), job.prompt.size(), context_length(), "prompt"));
+  CONSORT_CHECK_OK(check_cover(job.cover));
+  if (job.max_bytes < 1 || job.max_bytes > kMaxSessionBytes)
+    return fail(ErrorKind::kInvalid,
+                fmt::format("a session of {} bytes, 1 to {} are allowed", job.max_bytes, kMaxSessionBytes));
+  return impl_->core->enqueue(make_run(std::move(job), std::move(ticket)));
+}
+
+void LanguageEngine::poke() {
+  impl_->core->poke();
 }
 
 void LanguageEngine::close() {

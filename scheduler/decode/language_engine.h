@@ -48,6 +48,9 @@ class LanguageEngine final : public StepWorker {
   Status submit(ScoreJob job, JobTicket ticket = {});
   Status submit(ScoreTextJob job, JobTicket ticket = {});
   Status submit(LogitsJob job, JobTicket ticket = {});
+  Status submit(ByteScoreJob job, JobTicket ticket = {});
+  Status submit(ByteSessionJob job, JobTicket ticket = {});
+  void poke();  // a session's mailbox got a letter
   void close();  // refuses new jobs from now on; those accepted go on
   bool idle() const;
   // Called after submit() from its thread, so that the lane looks; set once, before the first submit.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "memory/kv/kv_cache.h"
+#include "models/alphabet/byte_vocabulary.h"
 #include "models/model.h"
 #include "models/tokenizer/tokenizer.h"
 #include "scheduler/decode/jobs.h"
@@ -53,6 +54,7 @@ class RunHost {
   virtual const ModelInfo& model_info() const = 0;
   virtual const Tokenizer& model_tokenizer() const = 0;
   virtual int context() const = 0;
+  virtual const ByteVocabulary& byte_vocabulary() = 0;  // made at the first use
 };
 
 class Run {
@@ -74,6 +76,10 @@ class Run {
   virtual void take_row(RunHost& host, Sequence& s, int position, const RowResult& row) = 0;
   // Every token of `s` is computed.
   virtual void computed(RunHost& host, Sequence& s) = 0;
+  // Once a step, before the batch is built: takes what has come from outside (sessions).
+  virtual void poll(RunHost&) {}
+  // Nothing to compute until something comes from outside; such a run does not keep the lane awake.
+  virtual bool dormant() const { return false; }
   void fail_with(Error error);  // ends it unless it has finished
   // Its caller asked it to stop: ends it, with kCancelled or with what it has.
   virtual void cancel() { fail_with({ErrorKind::kCancelled, "the request was cancelled"}); }
@@ -117,5 +123,7 @@ std::unique_ptr<Run> make_run(GenerateJob job, Sampler sampler, JobTicket ticket
 std::unique_ptr<Run> make_run(ScoreJob job, JobTicket ticket);
 std::unique_ptr<Run> make_run(ScoreTextJob job, JobTicket ticket);
 std::unique_ptr<Run> make_run(LogitsJob job, int vocab_size, JobTicket ticket);
+std::unique_ptr<Run> make_run(ByteScoreJob job, JobTicket ticket);
+std::unique_ptr<Run> make_run(ByteSessionJob job, JobTicket ticket);
 
 }  // namespace consort

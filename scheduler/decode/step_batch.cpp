@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,8 @@ namespace consort {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::microseconds kLookAgain{500};
 
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -26,6 +29,8 @@ void EngineCore::step(Exec& exec) {
   drop_cancelled_and_late();
   if (!outcomes_.empty()) close_step();  // do not let them wait for the batch
   admit();
+  for (std::size_t i = 0; i < running_.size(); ++i)
+    if (!running_[i]->finished()) running_[i]->poll(*this);
   plan();
   if (!slices_.empty()) {
     const auto forward_start = Clock::now();
@@ -42,6 +47,8 @@ void EngineCore::step(Exec& exec) {
     }
   }
   sweep();
+  // Sessions that sleep hold memory that somebody waits for: look again, but not all the time.
+  if (slices_.empty() && !waiting_.empty() && outcomes_.empty()) std::this_thread::sleep_for(kLookAgain);
   if (running_.empty()) pool_.trim(logits_, 0);
   counts_.step_ms += milliseconds_since(start);
   close_step();

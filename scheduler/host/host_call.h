@@ -25,6 +25,7 @@ class HostCall {
   HostCall(const Message& request, Send send);
 
   static std::string key_of(std::string_view from, std::string_view id);
+  const std::string& client() const { return to_; }
   std::string key() const { return key_of(to_, correlation_); }
 
   void add_text(std::string_view text, std::span<const TokenId> ids);  // coalesced while credits are used up

@@ -188,6 +188,7 @@ void HostCore::do_unload() {
     network = std::move(network_);
     language_.reset();
     network_.reset();
+    sessions_.clear();
   }
   if (language) {
     language->close();

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "scheduler/decode/jobs.h"
 #include "scheduler/host/host_call.h"
 #include "scheduler/host/model_host.h"
 #include "scheduler/host/serial_worker.h"
@@ -54,6 +55,10 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   Status score(const CallPtr& call, const WireRequest& request);
   Status score_text(const CallPtr& call, const WireRequest& request);
   Status logits(const CallPtr& call, const WireRequest& request);
+  Status score_bytes(const CallPtr& call, const WireRequest& request);
+  Status open_bytes(const CallPtr& call, const WireRequest& request);
+  Status next_bytes(const CallPtr& call, const WireRequest& request);
+  void end_sessions(const std::string& client);  // all of one client
   Status embed(const CallPtr& call, const WireRequest& request);
   Status classify(const CallPtr& call, const WireRequest& request);
   Status zero_shot(const CallPtr& call, const WireRequest& request, ClassifyRequest asked);
@@ -80,6 +85,7 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   Error failure_;
   std::vector<std::function<void(Status)>> waiting_for_load_;
   std::map<std::string, CallPtr> calls_;
+  std::map<std::string, std::shared_ptr<ByteMailbox>> sessions_;  // by HostCall::key_of(client, session)
   std::shared_ptr<LanguageEngine> language_;
   std::shared_ptr<NetworkEngine> network_;
 

@@ -32,6 +32,7 @@ void HostCore::receive(Message m) {
       return;
     }
     case MessageType::kGoodbye: {
+      (void)worker_->post([this, from = m.from] { end_sessions(from); });
       std::lock_guard lock(mutex_);
       const std::string prefix = HostCall::key_of(m.from, "");
       for (auto at = calls_.lower_bound(prefix); at != calls_.end() && at->first.rfind(prefix, 0) == 0; ++at)
@@ -101,7 +102,8 @@ Status HostCore::start(const CallPtr& call, const WireRequest& request) {
   constexpr Op kOps[] = {{"generate", &HostCore::generate},     {"score", &HostCore::score},
                          {"score_text", &HostCore::score_text}, {"logits", &HostCore::logits},
                          {"embed", &HostCore::embed},           {"classify", &HostCore::classify},
-                         {"rerank", &HostCore::rerank}};
+                         {"rerank", &HostCore::rerank},         {"score_bytes", &HostCore::score_bytes},
+                         {"open_bytes", &HostCore::open_bytes}, {"next_bytes", &HostCore::next_bytes}};
   for (const Op& op : kOps)
     if (op.name == request.op) return (this->*op.run)(call, request);
   return fail(ErrorKind::kInvalid, fmt::format("'{}' is not something a model does", request.op), id);

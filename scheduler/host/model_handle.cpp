@@ -128,6 +128,31 @@ Async<LogitsResult> ModelHandle::logits(LogitsRequest request, RequestContext co
   co_return read_logits_result(reply->body, reply->tensors);
 }
 
+Async<ScoreBytesResult> ModelHandle::score_bytes(ScoreBytesRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "score_bytes", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  Result<ScoreBytesResult> result = read_score_bytes_result(reply->body, reply->tensors);
+  const std::size_t bytes = request.covers ? request.text.size() : 0;
+  if (result && (result->byte_logprobs.size() != bytes || result->kept.size() != bytes))
+    co_return fail(ErrorKind::kRuntime, "the model scored another number of bytes", model_id_);
+  co_return result;
+}
+
+Async<NextBytesResult> ModelHandle::open_bytes(OpenBytesRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "open_bytes", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  co_return read_next_bytes_result(reply->body, reply->tensors);
+}
+
+Async<NextBytesResult> ModelHandle::next_bytes(NextBytesRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "next_bytes", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  co_return read_next_bytes_result(reply->body, reply->tensors);
+}
+
 Async<Value> ModelHandle::ping(Value body, RequestContext context) const {
   auto answered = ask(client_, model_id_, "ping", std::move(body), std::move(context));
   Result<Reply> reply = co_await std::move(answered);

@@ -40,6 +40,11 @@ class ModelHandle {
   Async<ClassifyResult> classify(ClassifyRequest request, RequestContext context) const;
   Async<RerankResult> rerank(RerankRequest request, RequestContext context) const;
   Async<LogitsResult> logits(LogitsRequest request, RequestContext context) const;
+  // Every byte of a text, comparable between models of any tokenizers.
+  Async<ScoreBytesResult> score_bytes(ScoreBytesRequest request, RequestContext context) const;
+  // A session of growing bytes; NextBytesResult::session names it. Each answer has the next distribution.
+  Async<NextBytesResult> open_bytes(OpenBytesRequest request, RequestContext context) const;
+  Async<NextBytesResult> next_bytes(NextBytesRequest request, RequestContext context) const;
   Async<Value> ping(Value body, RequestContext context) const;  // there and back, does nothing (bench steps)
 
  private:

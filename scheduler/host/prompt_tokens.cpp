@@ -67,4 +67,20 @@ Result<CandidateTokens> candidate_tokens(const Tokenizer& tokenizer, const std::
   return out;
 }
 
+Result<BytePrompt> byte_prompt(const Tokenizer& tokenizer, const std::optional<ChatTemplate>& chat,
+                               const Prompt& prompt, int heal) {
+  if (heal < 0) return fail(ErrorKind::kInvalid, "tokens to heal cannot be negative", "heal");
+  CONSORT_TRY(tokens, prompt_tokens(tokenizer, chat, prompt));
+  BytePrompt out{std::move(tokens), {}};
+  for (; heal > 0 && out.tokens.size() > 1; --heal) {
+    const std::string bytes = tokenizer.token_bytes(out.tokens.back());
+    if (bytes.empty()) break;
+    out.given.insert(0, bytes);
+    out.tokens.pop_back();
+  }
+  const bool begins = !out.tokens.empty() && tokenizer.token_bytes(out.tokens.back()).empty();
+  if (begins && out.given.empty() && tokenizer.adds_leading_space()) out.given = " ";
+  return out;
+}
+
 }  // namespace consort

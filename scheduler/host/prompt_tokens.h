@@ -27,4 +27,14 @@ struct CandidateTokens {
 Result<CandidateTokens> candidate_tokens(const Tokenizer& tokenizer, const std::optional<ChatTemplate>& chat,
                                          const ScoreRequest& request);
 
+// A prompt for a session of bytes: its tokens, and the bytes that follow them and are covered anew: those of
+// the last `heal` ordinary tokens, and the space that the tokenizer puts in front of a text. At least one
+// token stays.
+struct BytePrompt {
+  std::vector<TokenId> tokens;
+  std::string given;
+};
+Result<BytePrompt> byte_prompt(const Tokenizer& tokenizer, const std::optional<ChatTemplate>& chat,
+                               const Prompt& prompt, int heal);
+
 }  // namespace consort

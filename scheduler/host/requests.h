@@ -2,6 +2,7 @@
 // (scheduler/host/wire.h converts), so a model may live in another process.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <stop_token>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "memory/base/shared_bytes.h"
+#include "models/alphabet/cover_options.h"
 #include "models/network/network.h"
 #include "models/tokenizer/chat_template.h"
 #include "scheduler/bus/message.h"
@@ -106,6 +108,53 @@ struct ScoreTextResult {
   double nll_nats = 0;
   std::size_t bytes = 0, file_bytes = 0;  // bytes: of the scored tokens
   Usage usage;
+};
+
+// Log-probability of every byte of a text under one model, comparable between models of any tokenizers
+// (models/alphabet), and of the text's own tokens with the bytes where they end. Without `prompt` the text is
+// cut into chunks as by ScoreTextRequest; a prompt and its text must fit the context together.
+struct ScoreBytesRequest {
+  std::optional<Prompt> prompt;
+  std::string text;
+  int context = 0;     // tokens of a chunk; 0 = the model's
+  bool covers = true;  // false: only the tokens (one prefill); byte_logprobs and kept stay empty
+  CoverOptions cover;
+};
+struct ScoreBytesResult {
+  std::vector<std::int64_t> token_ends;  // [tokens]: the byte behind each token; the last is text.size()
+  std::vector<double> token_logprobs;  // [tokens], nats; NaN where nothing stands before (no BOS, no prompt)
+  std::vector<double>
+      byte_logprobs;         // [text.size()], nats, normalised over 256 bytes and the end; NaN as above
+  std::vector<double> kept;  // [text.size()]: share of the probability that pruning left before the byte
+  double log_mass = 0;       // ln P(scored bytes) of the covers kept, nothing normalised
+  std::int64_t forks = 0;    // states computed off the text's own tokens
+  Usage usage;
+};
+
+// A session: a model's distribution of the next byte while a text grows. It lives in the model's host until
+// it is closed, kSessionIdle without a request have passed, or the model is unloaded.
+inline constexpr std::chrono::seconds kSessionIdle{120};
+struct OpenBytesRequest {
+  Prompt prompt;
+  int max_bytes = 4096;  // that will be asked for; memory is promised for them
+  int heal = 0;  // ordinary tokens at the prompt's end whose bytes are covered anew (their cut was arbitrary)
+  CoverOptions cover;
+};
+struct NextBytesRequest {
+  std::string session;
+  std::string bytes;   // appended; may be empty
+  bool close = false;  // then ends the session; no distribution
+};
+struct NextBytesResult {
+  std::string session;
+  std::vector<double> distribution;  // [257]: probabilities of the next byte, and of the end
+  double logprob_nats = 0;           // of the bytes given
+  double kept = 1;                   // the least share that pruning left at one of them
+  int states = 0;
+  std::int64_t forwards = 0;  // rows computed so far, the prompt's not counted
+  int healed = 0;             // times that no cover was left and the text was encoded anew
+  bool full = false;          // the context has no room for another token
+  Usage usage;                // so far
 };
 
 // One item for a network. Bytes are shared, never copied in one process. Without a kind the model decides:

@@ -3,6 +3,7 @@
 // written.
 //
 // A request's body is {"op": "generate" | "score" | "score_text" | "embed" | "classify" | "rerank" | "logits"
+// | "score_bytes" | "open_bytes" | "next_bytes"
 // | "ping" | "stats" | "load" | "release", "class": "interactive" | "batch" | "training", "request": {...}};
 // a response's body is the result's object; an error's body is {"kind", "what", "where", "hint"}. Bytes of
 // pictures and files are tensors of the request's message (u8), never text.
@@ -35,6 +36,9 @@ Value to_wire(const EmbedRequest& r, std::vector<TensorLease>& tensors);
 Value to_wire(const ClassifyRequest& r, std::vector<TensorLease>& tensors);
 Value to_wire(const RerankRequest& r);
 Value to_wire(const LogitsRequest& r);
+Value to_wire(const ScoreBytesRequest& r);
+Value to_wire(const OpenBytesRequest& r);
+Value to_wire(const NextBytesRequest& r);
 Value to_wire(const GenerateResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const ScoreResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const ScoreTextResult& r, std::vector<TensorLease>& tensors);
@@ -42,6 +46,8 @@ Value to_wire(const EmbedResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const ClassifyResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const RerankResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const LogitsResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const ScoreBytesResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const NextBytesResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const Error& e);
 
 Result<GenerateRequest> read_generate_request(const Value& v);
@@ -51,6 +57,9 @@ Result<EmbedRequest> read_embed_request(const Value& v, const std::vector<Tensor
 Result<ClassifyRequest> read_classify_request(const Value& v, const std::vector<TensorLease>& tensors);
 Result<RerankRequest> read_rerank_request(const Value& v);
 Result<LogitsRequest> read_logits_request(const Value& v);
+Result<ScoreBytesRequest> read_score_bytes_request(const Value& v);
+Result<OpenBytesRequest> read_open_bytes_request(const Value& v);
+Result<NextBytesRequest> read_next_bytes_request(const Value& v);
 Result<GenerateResult> read_generate_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<ScoreResult> read_score_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<ScoreTextResult> read_score_text_result(const Value& v, const std::vector<TensorLease>& tensors);
@@ -58,6 +67,8 @@ Result<EmbedResult> read_embed_result(const Value& v, const std::vector<TensorLe
 Result<ClassifyResult> read_classify_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<RerankResult> read_rerank_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<LogitsResult> read_logits_result(const Value& v, const std::vector<TensorLease>& tensors);
+Result<ScoreBytesResult> read_score_bytes_result(const Value& v, const std::vector<TensorLease>& tensors);
+Result<NextBytesResult> read_next_bytes_result(const Value& v, const std::vector<TensorLease>& tensors);
 Error read_error(const Value& v);  // a malformed one becomes kRuntime
 
 struct TextChunk {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "scheduler/host/wire.h"
+#include "scheduler/host/wire_parts.h"
 #include "scheduler/host/wire_reader.h"
 
 namespace consort {
@@ -20,7 +21,9 @@ std::string_view class_name(WorkClass c) {
   return "interactive";
 }
 
-Value prompt_value(const Prompt& p) {
+}  // namespace
+
+Value wire_prompt(const Prompt& p) {
   Value::Object out;
   if (!p.messages.empty()) {
     Value::Array messages;
@@ -37,6 +40,8 @@ Value prompt_value(const Prompt& p) {
   return Value::object(std::move(out));
 }
 
+namespace {
+
 Status read_messages(const Value& list, std::vector<ChatMessage>& out) {
   for (const Value& item : list.as_array()) {
     ChatMessage message;
@@ -48,6 +53,8 @@ Status read_messages(const Value& list, std::vector<ChatMessage>& out) {
   }
   return {};
 }
+
+}  // namespace
 
 Result<Prompt> read_prompt(const Value& v) {
   Prompt out;
@@ -67,6 +74,8 @@ Result<Prompt> read_prompt(const Value& v) {
     return fail(ErrorKind::kInvalid, "a prompt is exactly one of messages, text or token_ids, and not empty");
   return out;
 }
+
+namespace {
 
 Value sampling_value(const SamplingOptions& s) {
   Value::Array bias;
@@ -134,7 +143,7 @@ Result<WireRequest> read_wire_request(const Value& body) {
 }
 
 Value to_wire(const GenerateRequest& r) {
-  return Value::object({{"prompt", prompt_value(r.prompt)},
+  return Value::object({{"prompt", wire_prompt(r.prompt)},
                         {"max_tokens", r.max_tokens},
                         {"stop", wire_texts(r.stop)},
                         {"ignore_eos", r.ignore_eos},
@@ -164,7 +173,7 @@ Result<GenerateRequest> read_generate_request(const Value& v) {
 }
 
 Value to_wire(const ScoreRequest& r) {
-  return Value::object({{"prompt", prompt_value(r.prompt)},
+  return Value::object({{"prompt", wire_prompt(r.prompt)},
                         {"candidates", wire_texts(r.candidates)},
                         {"joint", r.joint},
                         {"bypass_prefix_cache", r.bypass_prefix_cache}});

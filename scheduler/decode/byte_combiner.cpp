@@ -1,0 +1,142 @@
+#include "scheduler/decode/byte_combiner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace consort {
+namespace {
+
+constexpr double kNothing = -std::numeric_limits<double>::infinity();
+
+double log_sum(std::span<const double> values) {
+  const double top = *std::max_element(values.begin(), values.end());
+  if (!(top > kNothing)) return kNothing;
+  double sum = 0;
+  for (const double v : values) sum += std::exp(v - top);
+  return top + std::log(sum);
+}
+
+void normalise(std::vector<double>& p) {
+  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
+  if (sum > 0)
+    for (double& v : p) v /= sum;
+}
+
+}  // namespace
+
+Result<ByteCombiner> ByteCombiner::create(CombinerOptions options, std::size_t members) {
+  if (members == 0) return fail(ErrorKind::kInvalid, "a mixture needs a member");
+  if (!(options.alpha >= 0 && options.alpha <= 1))
+    return fail(ErrorKind::kInvalid, "a fixed share is a number from 0 to 1", "alpha");
+  std::vector<double> weights = options.weights;
+  if (weights.empty()) weights.assign(members, 1.0);
+  if (weights.size() != members) return fail(ErrorKind::kInvalid, "give one weight a member", "weights");
+  double sum = 0;
+  for (const double w : weights) {
+    if (!(w >= 0) || !std::isfinite(w))
+      return fail(ErrorKind::kInvalid, "a weight must be a number of at least 0", "weights");
+    sum += w;
+  }
+  if (!(sum > 0) || !std::isfinite(sum))
+    return fail(ErrorKind::kInvalid, "no member has a weight above 0", "weights");
+  ByteCombiner made(std::move(options));
+  for (const double w : weights) made.log_weights_.push_back(std::log(w / sum));
+  return made;
+}
+
+std::vector<double> ByteCombiner::weights() const {
+  std::vector<double> out;
+  for (const double lw : log_weights_) out.push_back(std::exp(lw));
+  normalise(out);
+  return out;
+}
+
+std::vector<double> ByteCombiner::combine(std::span<const std::vector<double>> members) const {
+  const std::vector<double> w = weights();
+  std::vector<double> p(members.front().size(), 0.0);
+  if (options_.rule != CombineRule::kLog) {
+    for (std::size_t m = 0; m < w.size(); ++m)
+      for (std::size_t i = 0; i < p.size(); ++i) p[i] += w[m] * members[m][i];
+    normalise(p);
+    return p;
+  }
+  for (std::size_t m = 0; m < w.size(); ++m)
+    for (std::size_t i = 0; i < p.size(); ++i)
+      if (w[m] > 0) p[i] += w[m] * std::log(members[m][i]);
+  const double top = *std::max_element(p.begin(), p.end());
+  for (double& v : p) v = top > kNothing ? std::exp(v - top) : 0;
+  normalise(p);
+  return p;
+}
+
+double ByteCombiner::observe(std::span<const double> log_probabilities) {
+  // Members that say nothing about this symbol stand aside: the others share it, and their sum of weights
+  // stays.
+  std::vector<double> joint, present;
+  for (std::size_t m = 0; m < log_weights_.size(); ++m) {
+    if (std::isnan(log_probabilities[m])) continue;
+    joint.push_back(log_weights_[m] + log_probabilities[m]);
+    present.push_back(log_weights_[m]);
+  }
+  if (joint.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const double there = log_sum(present), total = log_sum(joint);
+  if (options_.rule == CombineRule::kBayes) {
+    const auto count = static_cast<double>(log_weights_.size());
+    std::size_t at = 0;
+    for (std::size_t m = 0; m < log_weights_.size(); ++m) {
+      if (!std::isnan(log_probabilities[m]) && total > kNothing) log_weights_[m] = joint[at] - total + there;
+      at += std::isnan(log_probabilities[m]) ? 0 : 1;
+      if (options_.alpha > 0) {
+        const double both[] = {std::log1p(-options_.alpha) + log_weights_[m],
+                               std::log(options_.alpha / count)};
+        log_weights_[m] = log_sum(both);
+      }
+    }
+  }
+  return total - there;
+}
+
+Result<MixedCode> mix_code(const std::vector<std::vector<double>>& log_probabilities,
+                           const CombinerOptions& options) {
+  CONSORT_TRY(combiner, ByteCombiner::create(options, log_probabilities.size()));
+  if (options.rule == CombineRule::kLog)
+    return fail(ErrorKind::kInvalid, "a log pool needs whole distributions, not only what came", "rule");
+  MixedCode out;
+  const std::size_t length = log_probabilities.front().size();
+  for (const auto& member : log_probabilities)
+    if (member.size() != length) return fail(ErrorKind::kInvalid, "members recorded different lengths");
+  std::vector<double> now(log_probabilities.size());
+  for (std::size_t t = 0; t < length; ++t) {
+    for (std::size_t m = 0; m < now.size(); ++m) now[m] = log_probabilities[m][t];
+    out.weights.push_back(combiner.weights());
+    out.step_nats.push_back(-combiner.observe(now));
+    if (!std::isnan(out.step_nats.back())) out.nats += out.step_nats.back();
+  }
+  return out;
+}
+
+std::vector<double> fit_linear_weights(const std::vector<std::vector<double>>& log_probabilities,
+                                       int rounds) {
+  const std::size_t members = log_probabilities.size();
+  std::vector<double> w(members, 1.0 / static_cast<double>(members));
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<double> sum(members, 0.0), joint(members);
+    for (std::size_t t = 0; t < log_probabilities.front().size(); ++t) {
+      for (std::size_t m = 0; m < members; ++m) {
+        const double lp = log_probabilities[m][t];
+        joint[m] = std::isnan(lp) ? kNothing : std::log(w[m]) + lp;
+      }
+      const double total = log_sum(joint);
+      if (!(total > kNothing)) continue;
+      for (std::size_t m = 0; m < members; ++m) sum[m] += std::exp(joint[m] - total);
+    }
+    normalise(sum);
+    if (std::accumulate(sum.begin(), sum.end(), 0.0) > 0) w = sum;
+  }
+  return w;
+}
+
+}  // namespace consort

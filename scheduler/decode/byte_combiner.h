@@ -1,0 +1,66 @@
+// ByteCombiner: from the members' distributions of the next symbol to one, and from the symbol that came to
+// the members' next weights. The per-step half of byteMixture and chunkMixture; symbols are bytes and the
+// end, or chunks of a text when only the probability of what came is known.
+//
+//   linear  p = sum w_m p_m, constant weights
+//   log     p ~ prod p_m ^ w_m, constant weights
+//   bayes   p = sum w_m p_m; then w_m <- w_m p_m(x) / p(x), and w <- (1 - alpha) w + alpha / M (fixed share:
+//   Herbster
+//           and Warmuth 1998). Code length over T symbols, from equal weights: with alpha = 0 at most that of
+//           the best member + log2 M bits; with alpha > 0 at most + log2 M - (T - 1) log2(1 - alpha + alpha /
+//           M).
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "memory/base/status.h"
+
+namespace consort {
+
+enum class CombineRule { kLinear, kLog, kBayes };
+
+struct CombinerOptions {
+  CombineRule rule = CombineRule::kBayes;
+  double alpha = 0.005;         // bayes: share that is dealt out anew at each symbol, 0 to 1
+  std::vector<double> weights;  // one a member, >= 0; empty = equal; normalised
+};
+
+// A value; one thread at a time.
+class ByteCombiner {
+ public:
+  // Errors: kInvalid for no members, weights that do not fit, alpha out of range.
+  static Result<ByteCombiner> create(CombinerOptions options, std::size_t members);
+
+  // members[m]: its distribution; all of one size. Sums to 1 (all 0 where no member gives anything).
+  std::vector<double> combine(std::span<const std::vector<double>> members) const;
+  // The symbol came; log_probabilities[m]: ln p_m of it, -infinity allowed, NaN: the member says nothing and
+  // keeps its weight. Returns ln p of the combination before the weights move: for linear and bayes.
+  // REQUIRES: rule is not kLog.
+  double observe(std::span<const double> log_probabilities);
+  std::vector<double> weights() const;  // that the next symbol is combined with; sum to 1
+  std::size_t members() const { return log_weights_.size(); }
+  CombineRule rule() const { return options_.rule; }
+
+ private:
+  explicit ByteCombiner(CombinerOptions options) : options_(std::move(options)) {}
+  CombinerOptions options_;
+  std::vector<double> log_weights_;  // ln, so that a member can come back from far behind
+};
+
+// The code length of a recorded sequence. log_probabilities[m][t]: ln p_m of the t-th symbol.
+struct MixedCode {
+  double nats = 0;
+  std::vector<double> step_nats;             // [T]
+  std::vector<std::vector<double>> weights;  // [T][members]: before each symbol
+};
+Result<MixedCode> mix_code(const std::vector<std::vector<double>>& log_probabilities,
+                           const CombinerOptions& options);
+
+// Constant weights of a linear pool by EM (monotone; `rounds` of it) on a recorded sequence; symbols about
+// which a member says nothing (NaN) count for the others only.
+std::vector<double> fit_linear_weights(const std::vector<std::vector<double>>& log_probabilities,
+                                       int rounds = 100);
+
+}  // namespace consort

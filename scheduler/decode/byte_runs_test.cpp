@@ -1,0 +1,175 @@
+// Scores of bytes and sessions over the mock model, whose tokens are single characters: the only cover of a
+// text is its own, so every number is known. Real vocabularies: tests/golden.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "scheduler/decode/engine_rig.h"
+
+namespace consort::mock {
+namespace {
+
+ByteScoreJob score_job(const std::string& text, bool bos = true) {
+  ByteScoreJob job;
+  job.tokens = letters(text);
+  job.text = text;
+  if (bos) job.bos = kBos;
+  return job;
+}
+
+// ln P(next | tokens, an ordinary token or the end).
+double expected(std::vector<TokenId> tokens, TokenId next) {
+  const auto logits = logits_after(tokens);
+  double sum = 0;
+  for (std::size_t i = 1; i < logits.size(); ++i) sum += std::exp(static_cast<double>(logits[i]) - 5);
+  return static_cast<double>(logits[static_cast<std::size_t>(next)]) - 5 - std::log(sum);
+}
+
+// A session driven by hand.
+struct Talk {
+  explicit Talk(EngineRig& r, std::vector<TokenId> prompt, std::string given = {}) : rig(r) {
+    auto slot = post("");
+    const Status opened =
+        rig.engine->submit(ByteSessionJob{std::move(prompt), std::move(given), 256, {}, box});
+    EXPECT_TRUE(opened);
+    run();
+    last = *slot;
+  }
+  std::shared_ptr<std::optional<Result<NextBytesResult>>> post(const std::string& bytes, bool close = false) {
+    auto slot = std::make_shared<std::optional<Result<NextBytesResult>>>();
+    const Status put =
+        box->put({bytes, close, [slot](Result<NextBytesResult> r) { slot->emplace(std::move(r)); }});
+    EXPECT_TRUE(put);
+    return slot;
+  }
+  void run() {
+    while (rig.engine->need().work) rig.step();
+  }
+  Result<NextBytesResult> say(const std::string& bytes, bool close = false) {
+    auto slot = post(bytes, close);
+    run();
+    EXPECT_TRUE(slot->has_value());
+    return std::move(**slot);
+  }
+  EngineRig& rig;
+  std::shared_ptr<ByteMailbox> box = std::make_shared<ByteMailbox>();
+  std::optional<Result<NextBytesResult>> last;
+};
+
+TEST(ByteScore, IsTheTokensOwnProbabilityWhereTokensAreBytes) {
+  EngineRig rig;
+  const std::string text = "A text of more than one page of the cache, so that chunks have to be cut anew.";
+  for (const int context : {0, 20}) {
+    auto job = score_job(text);
+    job.context = context;
+    const auto r = rig.alone(std::move(job));
+    ASSERT_TRUE(r) << r.error().line();
+    ASSERT_EQ(r->byte_logprobs.size(), text.size());
+    std::vector<TokenId> seen = {kBos};
+    double sum = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (static_cast<int>(seen.size()) == (context == 0 ? 2048 : context)) seen = {kBos};
+      const TokenId id = letters(text.substr(i, 1)).front();
+      EXPECT_NEAR(r->byte_logprobs[i], expected(seen, id), 1e-5) << i;
+      EXPECT_NEAR(r->token_logprobs[i], log_probability(logits_after(seen), id), 1e-6);
+      EXPECT_EQ(r->token_ends[i], static_cast<std::int64_t>(i + 1));
+      EXPECT_EQ(r->kept[i], 1);
+      sum += r->byte_logprobs[i];
+      seen.push_back(id);
+    }
+    EXPECT_NEAR(r->log_mass, sum, 1e-9);
+    EXPECT_EQ(r->forks, 0);
+  }
+  EXPECT_EQ(rig.engine->kv().stats().pages_free, rig.engine->kv().stats().pages_total);
+}
+
+TEST(ByteScore, WithoutBosTheFirstTokenSaysNothing) {
+  EngineRig rig;
+  const auto r = rig.alone(score_job("abc", false));
+  ASSERT_TRUE(r);
+  EXPECT_TRUE(std::isnan(r->byte_logprobs[0]));
+  EXPECT_TRUE(std::isnan(r->token_logprobs[0]));
+  EXPECT_NEAR(r->byte_logprobs[1], expected(letters("a"), letters("b").front()), 1e-5);
+  auto job = score_job("abc", false);
+  job.prompt = letters("xy");
+  const auto prompted = rig.alone(std::move(job));
+  EXPECT_NEAR(prompted->byte_logprobs[0], expected(letters("xy"), letters("a").front()), 1e-5);
+}
+
+TEST(ByteScore, RefusesBytesWithoutAToken) {
+  EngineRig rig;
+  auto job = score_job("ab");
+  job.text = "a\xff";
+  EXPECT_FALSE(rig.engine->submit(std::move(job)));
+  auto longer = score_job("ab");
+  longer.text = "abc";
+  EXPECT_FALSE(rig.engine->submit(std::move(longer)));
+}
+
+TEST(ByteSession, FollowsTheTextAndSleepsBetweenItsBytes) {
+  EngineRig rig;
+  Talk talk(rig, letters("Hello"));
+  ASSERT_TRUE(*talk.last);
+  std::vector<TokenId> seen = letters("Hello");
+  Result<NextBytesResult> now = **talk.last;
+  for (const char c : std::string(", world")) {
+    ASSERT_TRUE(now) << now.error().line();
+    double sum = 0;
+    for (const double p : now->distribution) sum += p;
+    EXPECT_NEAR(sum, 1, 1e-12);
+    EXPECT_NEAR(std::log(now->distribution[256]), expected(seen, kEos), 1e-5);
+    const TokenId id = letters(std::string(1, c)).front();
+    EXPECT_NEAR(std::log(now->distribution[static_cast<unsigned char>(c)]), expected(seen, id), 1e-5);
+    const double p = now->distribution[static_cast<unsigned char>(c)];
+    now = talk.say(std::string(1, c));
+    EXPECT_NEAR(now->logprob_nats, std::log(p), 1e-12);
+    EXPECT_FALSE(rig.engine->need().work);  // asleep, though its job is open
+    EXPECT_FALSE(rig.engine->idle());
+    seen.push_back(id);
+  }
+  EXPECT_TRUE(talk.say("", true));
+  EXPECT_TRUE(rig.engine->idle());
+  EXPECT_FALSE(talk.box->put({"x", false, {}}));
+}
+
+TEST(ByteSession, SeveralBytesAtOnceAreTheSameAsOneByOne) {
+  EngineRig rig;
+  Talk one(rig, letters("abc")), all(rig, letters("abc"));
+  for (const char c : std::string("def")) (void)one.say(std::string(1, c));
+  const auto a = one.say("g"), b = all.say("defg");
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(a->distribution, b->distribution);
+  Talk healed(rig, letters("abcd"), "efg");  // as if the prompt's last bytes were covered anew
+  EXPECT_EQ((*healed.last)->distribution, b->distribution);
+  EXPECT_EQ((*healed.last)->logprob_nats, 0);
+}
+
+TEST(ByteSession, ImpossibleBytesAreHealed) {
+  EngineRig rig;
+  Talk talk(rig, letters("abc"));
+  const auto after = talk.say(
+      "d\x01"
+      "e");
+  ASSERT_TRUE(after) << after.error().line();
+  EXPECT_GE(after->healed, 1);
+  EXPECT_LT(after->logprob_nats, -80);
+  std::vector<TokenId> seen = letters("abcde");  // what the tokenizer makes of it
+  EXPECT_NEAR(std::log(after->distribution['f']), expected(seen, letters("f").front()), 1e-5);
+}
+
+TEST(ByteSession, EndsAtItsLimitAndWithItsEngine) {
+  EngineRig rig;
+  Talk talk(rig, letters("abc"));
+  const auto over = talk.say(std::string(400, 'x'));
+  EXPECT_FALSE(over);
+  auto slot = std::make_shared<std::optional<Result<NextBytesResult>>>();
+  auto box = std::make_shared<ByteMailbox>();
+  ASSERT_TRUE(box->put({"", false, [slot](Result<NextBytesResult> r) { slot->emplace(std::move(r)); }}));
+  ASSERT_TRUE(rig.engine->submit(ByteSessionJob{letters("abc"), {}, 64, {}, box}));
+  rig.engine.reset();
+  ASSERT_TRUE(slot->has_value());
+  EXPECT_FALSE(**slot);
+}
+
+}  // namespace
+}  // namespace consort::mock

@@ -1,0 +1,121 @@
+// Scores of bytes and sessions over the bus.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "scheduler/host/host_rig.h"
+
+namespace consort::mock {
+namespace {
+
+TEST(Wire, RequestsAndResultsAboutBytesComeBackAsTheyWere) {
+  ScoreBytesRequest s;
+  s.prompt.emplace().text = "before";
+  s.text = "bytes \xFF";
+  s.context = 9;
+  s.covers = false;
+  s.cover = {1e-5, 7, true, 0.75};
+  const auto score = read_score_bytes_request(*parse_json(write_json(to_wire(s))));
+  ASSERT_TRUE(score) << score.error().line();
+  EXPECT_EQ(*score->prompt->text, "before");
+  EXPECT_EQ(score->text, s.text);
+  EXPECT_FALSE(score->covers);
+  EXPECT_EQ(score->cover.prune, 1e-5);
+  EXPECT_EQ(score->cover.max_states, 7);
+  EXPECT_TRUE(score->cover.canonical);
+  EXPECT_EQ(score->cover.temperature, 0.75);
+  EXPECT_FALSE(read_score_bytes_request(*parse_json(R"({"text": "a", "cover": {"prunes": 1}})")));
+
+  std::vector<TensorLease> tensors;
+  ScoreBytesResult r;
+  r.token_ends = {1, 3};
+  r.token_logprobs = {std::nan(""), -1.5};
+  r.byte_logprobs = {std::nan(""), -0.5, -std::numeric_limits<double>::infinity()};
+  r.kept = {1, 1, 0.9};
+  r.log_mass = -0.1 / 3;
+  r.forks = 5;
+  const auto back = read_score_bytes_result(*parse_json(write_json(to_wire(r, tensors))), tensors);
+  ASSERT_TRUE(back) << back.error().line();
+  EXPECT_EQ(back->token_ends, r.token_ends);
+  EXPECT_TRUE(std::isnan(back->byte_logprobs[0]));
+  EXPECT_EQ(back->byte_logprobs[2], r.byte_logprobs[2]);
+  EXPECT_EQ(back->log_mass, r.log_mass);
+  tensors.pop_back();
+  EXPECT_FALSE(read_score_bytes_result(*parse_json(write_json(to_wire(r, tensors))), {}));
+
+  tensors.clear();
+  NextBytesResult n;
+  n.session = "abc";
+  n.distribution.assign(257, 1.0 / 257);
+  n.full = true;
+  const auto next = read_next_bytes_result(*parse_json(write_json(to_wire(n, tensors))), tensors);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->distribution, n.distribution);
+  EXPECT_TRUE(next->full);
+  tensors.clear();
+  n.distribution.pop_back();
+  EXPECT_FALSE(read_next_bytes_result(*parse_json(write_json(to_wire(n, tensors))), tensors));
+}
+
+TEST(HostBytes, ScoresATextByteByByte) {
+  HostRig rig;
+  const ModelHandle model = rig.acquire("a");
+  ScoreBytesRequest request;
+  request.text = "Once upon a time";
+  const auto bytes = rig.wait(model.score_bytes(request, {}));
+  ASSERT_TRUE(bytes) << bytes.error().line();
+  const auto tokens = rig.wait(model.score_text({request.text, 0}, {}));
+  ASSERT_EQ(bytes->byte_logprobs.size(), request.text.size());
+  double sum = 0;
+  for (const double lp : bytes->token_logprobs) sum += lp;
+  EXPECT_NEAR(sum, -tokens->nll_nats, 1e-9);
+  request.covers = false;
+  const auto plain = rig.wait(model.score_bytes(request, {}));
+  EXPECT_TRUE(plain->byte_logprobs.empty());
+  EXPECT_EQ(plain->token_logprobs, bytes->token_logprobs);
+  request.text = "no token: \xFF";
+  EXPECT_FALSE(rig.wait(model.score_bytes(request, {})));
+}
+
+TEST(HostBytes, ASessionGivesTheSameAsTheScores) {
+  HostRig rig;
+  const ModelHandle model = rig.acquire("a");
+  OpenBytesRequest open;
+  open.prompt.text = "Once upon";
+  open.heal = 3;
+  auto now = rig.wait(model.open_bytes(open, {}));
+  ASSERT_TRUE(now) << now.error().line();
+  ScoreBytesRequest score;
+  score.text = "Once upon a time";
+  const auto bytes = rig.wait(model.score_bytes(score, {}));
+  for (std::size_t i = 9; i < score.text.size(); ++i) {
+    const auto symbol = static_cast<unsigned char>(score.text[i]);
+    EXPECT_NEAR(std::log(now->distribution[symbol]), bytes->byte_logprobs[i], 1e-6);
+    now = rig.wait(model.next_bytes({now->session, score.text.substr(i, 1), false}, {}));
+    ASSERT_TRUE(now) << now.error().line();
+    EXPECT_NEAR(now->logprob_nats, bytes->byte_logprobs[i], 1e-6);
+  }
+  const std::string session = now->session;
+  EXPECT_TRUE(rig.wait(model.next_bytes({session, "", true}, {})));
+  const auto gone = rig.wait(model.next_bytes({session, "x", false}, {}));
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().kind, ErrorKind::kNotFound);
+}
+
+TEST(HostBytes, UnloadingEndsSessions) {
+  HostRig rig;
+  std::string session;
+  {
+    const ModelHandle model = rig.acquire("a");
+    OpenBytesRequest open;
+    open.prompt.text = "Once";
+    session = rig.wait(model.open_bytes(open, {}))->session;
+  }
+  ASSERT_TRUE(rig.directory->unload("a"));
+  const ModelHandle again = rig.acquire("a");
+  EXPECT_FALSE(rig.wait(again.next_bytes({session, "x", false}, {})));
+}
+
+}  // namespace
+}  // namespace consort::mock

@@ -1,0 +1,177 @@
+// Requests and results about bytes on the wire.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+#include "scheduler/host/wire.h"
+#include "scheduler/host/wire_parts.h"
+#include "scheduler/host/wire_reader.h"
+
+namespace consort {
+namespace {
+
+using Presence = WireReader::Presence;
+
+Value cover_value(const CoverOptions& c) {
+  return Value::object({{"prune", wire_number(c.prune)},
+                        {"max_states", c.max_states},
+                        {"canonical", c.canonical},
+                        {"temperature", wire_number(c.temperature)}});
+}
+
+Result<CoverOptions> read_cover(const Value* v) {
+  CoverOptions out;
+  if (v == nullptr) return out;
+  WireReader reader(*v, "cover options");
+  reader.read("prune", out.prune, Presence::kOptional);
+  reader.read("max_states", out.max_states, Presence::kOptional);
+  reader.read("canonical", out.canonical, Presence::kOptional);
+  reader.read("temperature", out.temperature, Presence::kOptional);
+  CONSORT_CHECK_OK(reader.finish());
+  return out;
+}
+
+template <typename T>
+TensorLease lease(std::string name, std::vector<T> values, DType dtype) {
+  auto kept = std::make_shared<std::vector<T>>(std::move(values));
+  const auto n = static_cast<std::int64_t>(kept->size());
+  return {std::move(name), make_view(kept->data(), dtype, {n}), kept};
+}
+
+template <typename T>
+Status take(const std::vector<TensorLease>& tensors, std::string_view name, DType dtype, std::vector<T>& out,
+            std::int64_t size = -1) {
+  CONSORT_TRY(t, take_tensor(tensors, name, dtype, {size}));
+  const T* values = t.view.template as<const T>();
+  out.assign(values, values + t.view.dims[0]);
+  return {};
+}
+
+}  // namespace
+
+Value to_wire(const ScoreBytesRequest& r) {
+  Value::Object out;
+  if (r.prompt) out.emplace_back("prompt", wire_prompt(*r.prompt));
+  out.emplace_back("text", wire_text(r.text));
+  out.emplace_back("context", r.context);
+  out.emplace_back("covers", r.covers);
+  out.emplace_back("cover", cover_value(r.cover));
+  return Value::object(std::move(out));
+}
+
+Result<ScoreBytesRequest> read_score_bytes_request(const Value& v) {
+  ScoreBytesRequest out;
+  WireReader reader(v, "score_bytes request");
+  const Value* prompt = reader.take("prompt", Value::Type::kObject, Presence::kOptional);
+  const Value* cover = reader.take("cover", Value::Type::kObject, Presence::kOptional);
+  reader.read("text", out.text);
+  reader.read("context", out.context, Presence::kOptional);
+  reader.read("covers", out.covers, Presence::kOptional);
+  CONSORT_CHECK_OK(reader.finish());
+  if (prompt != nullptr) {
+    CONSORT_TRY(read, read_prompt(*prompt));
+    out.prompt = std::move(read);
+  }
+  CONSORT_TRY(options, read_cover(cover));
+  out.cover = options;
+  return out;
+}
+
+Value to_wire(const OpenBytesRequest& r) {
+  return Value::object({{"prompt", wire_prompt(r.prompt)},
+                        {"max_bytes", r.max_bytes},
+                        {"heal", r.heal},
+                        {"cover", cover_value(r.cover)}});
+}
+
+Result<OpenBytesRequest> read_open_bytes_request(const Value& v) {
+  OpenBytesRequest out;
+  WireReader reader(v, "open_bytes request");
+  const Value* prompt = reader.take("prompt", Value::Type::kObject);
+  const Value* cover = reader.take("cover", Value::Type::kObject, Presence::kOptional);
+  reader.read("max_bytes", out.max_bytes, Presence::kOptional);
+  reader.read("heal", out.heal, Presence::kOptional);
+  CONSORT_CHECK_OK(reader.finish());
+  CONSORT_TRY(read, read_prompt(*prompt));
+  out.prompt = std::move(read);
+  CONSORT_TRY(options, read_cover(cover));
+  out.cover = options;
+  return out;
+}
+
+Value to_wire(const NextBytesRequest& r) {
+  return Value::object(
+      {{"session", wire_text(r.session)}, {"bytes", wire_text(r.bytes)}, {"close", r.close}});
+}
+
+Result<NextBytesRequest> read_next_bytes_request(const Value& v) {
+  NextBytesRequest out;
+  WireReader reader(v, "next_bytes request");
+  reader.read("session", out.session);
+  reader.read("bytes", out.bytes, Presence::kOptional);
+  reader.read("close", out.close, Presence::kOptional);
+  CONSORT_CHECK_OK(reader.finish());
+  return out;
+}
+
+Value to_wire(const ScoreBytesResult& r, std::vector<TensorLease>& tensors) {
+  tensors.push_back(lease("token_ends", r.token_ends, DType::kI64));
+  tensors.push_back(lease("token_logprobs", r.token_logprobs, DType::kF64));
+  tensors.push_back(lease("byte_logprobs", r.byte_logprobs, DType::kF64));
+  tensors.push_back(lease("kept", r.kept, DType::kF64));
+  return Value::object(
+      {{"log_mass", wire_number(r.log_mass)}, {"forks", r.forks}, {"usage", wire_usage(r.usage)}});
+}
+
+Result<ScoreBytesResult> read_score_bytes_result(const Value& v, const std::vector<TensorLease>& tensors) {
+  ScoreBytesResult out;
+  WireReader reader(v, "score_bytes result");
+  reader.read("log_mass", out.log_mass);
+  reader.read("forks", out.forks);
+  const Value* used = reader.take("usage", Value::Type::kObject);
+  CONSORT_CHECK_OK(reader.finish());
+  CONSORT_TRY(usage, read_usage(used));
+  out.usage = usage;
+  CONSORT_CHECK_OK(take(tensors, "token_ends", DType::kI64, out.token_ends));
+  const auto tokens = static_cast<std::int64_t>(out.token_ends.size());
+  CONSORT_CHECK_OK(take(tensors, "token_logprobs", DType::kF64, out.token_logprobs, tokens));
+  CONSORT_CHECK_OK(take(tensors, "byte_logprobs", DType::kF64, out.byte_logprobs));
+  const auto bytes = static_cast<std::int64_t>(out.byte_logprobs.size());
+  CONSORT_CHECK_OK(take(tensors, "kept", DType::kF64, out.kept, bytes));
+  return out;
+}
+
+Value to_wire(const NextBytesResult& r, std::vector<TensorLease>& tensors) {
+  tensors.push_back(lease("distribution", r.distribution, DType::kF64));
+  return Value::object({{"session", wire_text(r.session)},
+                        {"logprob_nats", wire_number(r.logprob_nats)},
+                        {"kept", wire_number(r.kept)},
+                        {"states", r.states},
+                        {"forwards", r.forwards},
+                        {"healed", r.healed},
+                        {"full", r.full},
+                        {"usage", wire_usage(r.usage)}});
+}
+
+Result<NextBytesResult> read_next_bytes_result(const Value& v, const std::vector<TensorLease>& tensors) {
+  NextBytesResult out;
+  WireReader reader(v, "next_bytes result");
+  reader.read("session", out.session);
+  reader.read("logprob_nats", out.logprob_nats);
+  reader.read("kept", out.kept);
+  reader.read("states", out.states);
+  reader.read("forwards", out.forwards);
+  reader.read("healed", out.healed);
+  reader.read("full", out.full);
+  const Value* used = reader.take("usage", Value::Type::kObject);
+  CONSORT_CHECK_OK(reader.finish());
+  CONSORT_TRY(usage, read_usage(used));
+  out.usage = usage;
+  CONSORT_CHECK_OK(take(tensors, "distribution", DType::kF64, out.distribution));
+  if (!out.distribution.empty() && out.distribution.size() != 257)
+    return fail(ErrorKind::kInvalid, "the distribution does not have 257 entries", "next_bytes result");
+  return out;
+}
+
+}  // namespace consort
