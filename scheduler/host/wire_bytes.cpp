@@ -70,7 +70,7 @@ Result<ScoreBytesRequest> read_score_bytes_request(const Value& v) {
   reader.read("covers", out.covers, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
   if (prompt != nullptr) {
-    CONSORT_TRY(read, read_prompt(*prompt));
+    CONSORT_TRY(read, read_wire_prompt(*prompt));
     out.prompt = std::move(read);
   }
   CONSORT_TRY(options, read_cover(cover));
@@ -93,7 +93,7 @@ Result<OpenBytesRequest> read_open_bytes_request(const Value& v) {
   reader.read("max_bytes", out.max_bytes, Presence::kOptional);
   reader.read("heal", out.heal, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
-  CONSORT_TRY(read, read_prompt(*prompt));
+  CONSORT_TRY(read, read_wire_prompt(*prompt));
   out.prompt = std::move(read);
   CONSORT_TRY(options, read_cover(cover));
   out.cover = options;

@@ -10,7 +10,7 @@
 namespace consort {
 
 Value wire_prompt(const Prompt& p);
-Result<Prompt> read_prompt(const Value& v);
+Result<Prompt> read_wire_prompt(const Value& v);
 Value wire_usage(const Usage& u);
 Result<Usage> read_usage(const Value* v);  // null: nothing used
 // A tensor of the answer, checked against what it must be; -1 matches any size.

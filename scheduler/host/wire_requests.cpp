@@ -56,7 +56,7 @@ Status read_messages(const Value& list, std::vector<ChatMessage>& out) {
 
 }  // namespace
 
-Result<Prompt> read_prompt(const Value& v) {
+Result<Prompt> read_wire_prompt(const Value& v) {
   Prompt out;
   WireReader reader(v, "prompt");
   const Value* messages = reader.take("messages", Value::Type::kArray, Presence::kOptional);
@@ -163,7 +163,7 @@ Result<GenerateRequest> read_generate_request(const Value& v) {
   reader.read("bypass_prefix_cache", out.bypass_prefix_cache, Presence::kOptional);
   reader.read("keep_partial", out.keep_partial, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
-  CONSORT_TRY(read, read_prompt(*prompt));
+  CONSORT_TRY(read, read_wire_prompt(*prompt));
   out.prompt = std::move(read);
   if (sampling != nullptr) {
     CONSORT_TRY(options, read_sampling(*sampling));
@@ -187,7 +187,7 @@ Result<ScoreRequest> read_score_request(const Value& v) {
   reader.read("joint", out.joint, Presence::kOptional);
   reader.read("bypass_prefix_cache", out.bypass_prefix_cache, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
-  CONSORT_TRY(read, read_prompt(*prompt));
+  CONSORT_TRY(read, read_wire_prompt(*prompt));
   out.prompt = std::move(read);
   return out;
 }
