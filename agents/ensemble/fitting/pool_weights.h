@@ -1,0 +1,58 @@
+// Weights of linear and log pools, fitted on held-out items (research note A2). Pooling itself is pools.h of
+// this room.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "agents/ensemble/fitting/matrix.h"
+
+namespace consort::fitting {
+
+struct PoolWeightOptions {
+  int max_iterations = 500;
+  double tolerance = 1e-10;  // stop when an iteration lowers the NLL by less (nats an item; log pool: when
+                             // the duality gap of the simplex is below it)
+};
+
+struct PoolWeights {
+  std::vector<double> weights;      // >= 0, sum 1, one a member
+  double nll_uniform = 0, nll = 0;  // nats an item, at equal weights and at `weights`
+  int iterations = 0;
+  bool converged = false;
+};
+
+// Linear pool by expectation maximisation: w_m <- mean_i w_m p_m(y_i) / sum_j w_j p_j(y_i), from equal
+// weights; the likelihood never falls. log_p_truth: [items, members], ln p_m(y_i); -infinity is allowed.
+// Errors: kInvalid for no items or members, NaN, values above 0, an item to which every member gives 0.
+Result<PoolWeights> fit_linear_pool(MatrixView log_p_truth, const PoolWeightOptions& options = {});
+
+// Log pool on the simplex by exponentiated gradient with step halving; convex in w, so the end does not
+// depend on the start. members: [member] of [items, classes] ln p; truth: [items]. Every ln p must be finite:
+// give members a floor first. Errors: kInvalid for no members, unequal shapes, rows that do not sum to 1,
+// values that are not finite, wrong labels.
+Result<PoolWeights> fit_log_pool(std::span<const MatrixView> members, std::span<const std::int32_t> truth,
+                                 const PoolWeightOptions& options = {});
+
+// Fitted weights under 200 items are pulled half way to equal ones, w <- w / 2 + 1 / (2 M); others stay.
+inline constexpr std::size_t kItemsForFullWeights = 200;
+std::vector<double> shrunk_weights(std::vector<double> weights, std::size_t items);
+
+// What pooling gains over the mean member, in nats an item: gain = mean_nll - pool_nll >= 0 (both pools; the
+// log pool's gain is exactly -ln Z). Neither pool is sure to beat the best member.
+struct PoolGain {
+  double pool_nll = 0;
+  double mean_nll = 0;  // sum_m w_m NLL_m
+  double gain = 0;      // linear: mean of sum_m w_m ln(p(y) / p_m(y)); log: mean of -ln Z
+};
+// As fit_log_pool for sizes and errors; weights: empty for equal ones.
+Result<PoolGain> linear_pool_gain(std::span<const MatrixView> members, std::span<const double> weights,
+                                  std::span<const std::int32_t> truth);
+Result<PoolGain> log_pool_gain(std::span<const MatrixView> members, std::span<const double> weights,
+                               std::span<const std::int32_t> truth);
+// ln p of the pool for every item: [items, classes]. Errors: as above.
+Result<Matrix> linear_pool(std::span<const MatrixView> members, std::span<const double> weights);
+Result<Matrix> log_pool(std::span<const MatrixView> members, std::span<const double> weights);
+
+}  // namespace consort::fitting
