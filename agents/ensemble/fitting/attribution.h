@@ -23,7 +23,7 @@ struct Shapley {
 // Shapley values (Shapley 1953): exact for up to 12 members, each subset valued once; beyond that the mean
 // over `permutations` seeded orders and their reverses (Castro et al. 2009; antithetic: Mitchell et al.
 // 2022). value({}) is asked and must be finite: what is scored without any member. Errors: kInvalid for no
-// members, fewer than two permutations when sampling, NaN.
+// members, fewer than four orders when sampling, values that are not finite.
 Result<Shapley> shapley_values(std::size_t members, const SubsetValue& value, int permutations = 1000,
                                std::uint64_t seed = 0);
 

@@ -26,8 +26,10 @@ struct CascadePoint {
   double cost = 0;       // mean
 };
 
-// One point for each distinct confidence and both ends, from none deferred to all: items of equal confidence
-// go together. Errors: kInvalid for no items, unequal sizes, values that are not finite, negative costs.
+// One point for each distinct confidence and one more, from none deferred to all: items of equal confidence
+// go together. Thresholds lie in the middle between two confidences of the data, so that near misses on other
+// data are split evenly; the first is -infinity, the last +infinity. Errors: kInvalid for no items, unequal
+// sizes, values that are not finite, negative costs.
 Result<std::vector<CascadePoint>> cascade_curve(const CascadeItems& items);
 
 enum class CascadeGoal {
@@ -39,9 +41,9 @@ struct CascadeRule {
   CascadeGoal goal = CascadeGoal::kBestQuality;
   double tolerance = 0, budget = 0;
 };
-// The point of a calibration curve that the rule takes. Thresholds between two items of the data move to the
-// middle so that near misses on new data are split evenly. Errors: kInvalid for an empty curve, a budget that
-// no point keeps.
+// The point of a calibration curve that the rule takes; of equal ones the cheapest, then the first. Qualities
+// within 1e-12 are equal. Errors: kInvalid for an empty curve, a budget that no point keeps, a negative
+// tolerance.
 Result<CascadePoint> choose_cascade(std::span<const CascadePoint> curve, const CascadeRule& rule);
 // What a fixed threshold does on other items: one point. Errors: as cascade_curve.
 Result<CascadePoint> apply_cascade(const CascadeItems& items, double threshold);

@@ -17,6 +17,7 @@ Status check_matrix(const MatrixView& matrix, std::string_view name);          /
 Status check_log_distributions(const MatrixView& log_p, std::string_view name);
 // `labels`: one a row, each in [0, classes).
 Status check_labels(std::span<const std::int32_t> labels, std::size_t rows, std::size_t classes);
+Status check_marks(std::span<const std::uint8_t> marks, std::string_view name);  // not empty, each 0 or 1
 // `weights`: as many as wanted, finite, none negative, one positive. Returns them summing to 1; empty
 // weights stand for equal ones.
 Result<std::vector<double>> normalised(std::span<const double> weights, std::size_t wanted);

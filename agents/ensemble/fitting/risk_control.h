@@ -12,13 +12,13 @@ namespace consort::fitting {
 struct RiskChoice {
   std::optional<std::size_t> place;  // the last place that keeps (n / (n + 1)) R + bound / (n + 1) <= alpha;
                                      // none: even the most careful setting does not
-  double risk = 0;          // mean loss there (at place 0 when none)
-  double bounded_risk = 0;  // the left side of the rule there
+  double risk = 0;                   // mean loss there (at place 0 when none)
+  double bounded_risk = 0;           // the left side of the rule there
 };
 
-// losses: [items, settings], settings from most careful to boldest, losses in [0, bound] and non-decreasing
-// along every row's mean (each row may not fall either: the guarantee needs it). Errors: kInvalid for no
-// items, losses outside [0, bound] or falling, alpha or bound that is not positive.
+// losses: [items, settings], settings from most careful to boldest, losses in [0, bound], no row ever falling
+// (the guarantee needs it). Errors: kInvalid for no items, losses outside [0, bound] or falling, alpha or
+// bound that is not positive.
 Result<RiskChoice> control_risk(MatrixView losses, double alpha, double bound = 1);
 
 }  // namespace consort::fitting
