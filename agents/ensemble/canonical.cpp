@@ -28,21 +28,47 @@ std::string ascii_lower(std::string_view text) {
   return out;
 }
 
-// The text behind the last "answer is", "answer:" and their kind; npos when there is none.
+// The text behind the last "answer is", "answer:" and their kind; npos when there is none. A bare "a:" counts
+// at the start of a line only: "the rate of Job A:" announces no answer.
 std::size_t behind_answer_is(std::string_view lower) {
   std::size_t best = std::string_view::npos;
   for (const std::string_view cue : {"answer is:", "answer is", "answer:", "answer =", "a:"}) {
-    const std::size_t at = lower.rfind(cue);
-    const bool whole = at != std::string_view::npos && (at == 0 || !is_word(lower[at - 1]));
-    if (whole && (best == std::string_view::npos || at + cue.size() > best)) best = at + cue.size();
+    const auto opens = [&](std::size_t at) {
+      return at == 0 || (cue == "a:" ? lower[at - 1] == '\n' : !is_word(lower[at - 1]));
+    };
+    std::size_t at = lower.rfind(cue);
+    while (at != std::string_view::npos && !opens(at)) at = at == 0 ? at - 1 : lower.rfind(cue, at - 1);
+    if (at != std::string_view::npos && (best == std::string_view::npos || at + cue.size() > best)) {
+      best = at + cue.size();
+    }
   }
   return best;
+}
+
+// Whether a letter or digit ends at text[end]; currency signs and other symbols beyond ASCII are none.
+bool word_before(std::string_view text, std::size_t end) {
+  if (end == 0) return false;
+  std::size_t at = end - 1;
+  if (static_cast<unsigned char>(text[at]) < 0x80) return is_word(text[at]);
+  while (at > 0 && end - at < 4 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+  char32_t c = 0;
+  if (!utf8::decode(text, at, c)) return true;
+  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO;
 }
 
 struct Found {
   std::string value;
   std::size_t end = 0;
 };
+
+// Keeps what a double holds, 15 significant digits: two endless 0.333... of different lengths say the same.
+void cut_fraction(const std::string& whole, std::string& fraction) {
+  constexpr std::size_t kSignificant = 15;
+  const std::size_t zeros = whole.empty() ? std::min(fraction.find_first_not_of('0'), fraction.size()) : 0;
+  fraction.resize(std::min(fraction.size(), zeros + kSignificant - std::min(kSignificant, whole.size())));
+  while (!fraction.empty() && fraction.back() == '0') fraction.pop_back();
+}
 
 // Reads a number at text[at], whose sign may stand before a '$'. False when there is none.
 bool number_at(std::string_view text, std::size_t at, Found& found) {
@@ -75,7 +101,7 @@ bool number_at(std::string_view text, std::size_t at, Found& found) {
     while (i < text.size() && is_digit(text[i])) fraction += text[i++];
   }
   digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size()));
-  while (!fraction.empty() && fraction.back() == '0') fraction.pop_back();
+  cut_fraction(digits, fraction);
   found.value = digits.empty() ? "0" : digits;
   if (!fraction.empty()) found.value += "." + fraction;
   if (negative && found.value != "0") found.value.insert(0, 1, '-');
@@ -85,7 +111,7 @@ bool number_at(std::string_view text, std::size_t at, Found& found) {
 
 bool first_number(std::string_view text, std::size_t from, Found& found) {
   for (std::size_t i = from; i < text.size(); ++i) {
-    const bool inside_word = i > 0 && is_word(text[i - 1]) && is_digit(text[i]);
+    const bool inside_word = is_digit(text[i]) && word_before(text, i);
     if (!inside_word && number_at(text, i, found)) return true;
   }
   return false;

@@ -29,7 +29,8 @@ CanonicalAnswer canonical_answer(AnswerKind kind, std::string_view answer,
 
 // kNumber: the last "#### x", else the number behind the last "answer is" (or "answer:"), else the last
 // number.
-//   '$' and thousands commas go; value is the shortest decimal ("1,000.50" -> "1000.5", "-0" -> "0").
+//   Currency signs and thousands commas go; value is the shortest decimal ("1,000.50" -> "1000.5", "-0" ->
+//   "0"), its fraction cut after 15 significant digits.
 CanonicalAnswer canonical_number(std::string_view answer);
 // kLetter: "(B)", "B.", "B)", "B", "answer is B"; otherwise the option whose text the answer contains, if it
 // is one.

@@ -30,6 +30,19 @@ TEST(Canonical, Numbers) {
       {"#### none, the last is 8", "8 hash"},
       {"1,000,000", "1000000 lastNumber"},
       {"model R2D2", "- noNumber"},
+      {"she has \xE2\x82\xAC"
+       "77 left",
+       "77 lastNumber"},  // a currency sign is no letter
+      {"6\xC3\x97"
+       "7",
+       "7 lastNumber"},  // nor is a multiplication sign
+      {"\xC3\xA9"
+       "5",
+       "- noNumber"},  // an accented letter is
+      {"A: 26\nthat is 13 * 2", "26 answerIs"},
+      {"for Job A:\n$15 an hour, so $30,000", "30000 lastNumber"},  // no answer is announced
+      {"0.0068181818181818181818181818", "0.00681818181818181 lastNumber"},
+      {"12345678901234567.5", "12345678901234567 lastNumber"},
       {"I cannot tell", "- noNumber"},
       {"", "- noNumber"}};
   for (const auto& [text, expected] : cases) EXPECT_EQ(said(canonical_number(text)), expected) << text;
