@@ -35,7 +35,7 @@ struct CalibrationError {
                         // normal with variance acc (1 - acc) / n_b (Kumar, Liang, Ma 2019), not below 0
   double squared_debiased = 0;  // sum_b n_b / n (gap^2 - acc (1 - acc) / (n_b - 1)), bins of two and more
                                 // (Kumar 2019, section 5): unbiased, so it may be negative
-  double largest = 0;  // MCE: the largest gap of a bin that has items
+  double largest = 0;           // MCE: the largest gap of a bin that has items
   std::vector<ReliabilityBin> bins;
 };
 // Errors: as reliability_bins.

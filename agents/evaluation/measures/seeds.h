@@ -10,7 +10,7 @@ struct SeedSpread {
   double seed_sd = 0;        // deviation of the seeds' means, n - 1: what "mean +- sd over seeds" prints
   double seed_variance = 0;  // of a seed's true mean: mean square between less what items alone would give,
                              // not below 0 (two-way layout without repetition)
-  double item_variance = 0;      // between items' true means, in the same way
+  double item_variance = 0;  // between items' true means, in the same way
   double residual_variance = 0;  // seed by item
 };
 // scores: [seeds, items]. Errors: kInvalid for fewer than two seeds or items, values that are not finite.

@@ -15,8 +15,8 @@ struct RiskCoveragePoint {
 };
 struct SelectiveRisk {
   std::vector<RiskCoveragePoint> curve;  // one a distinct confidence, surest first; the last has coverage 1
-  double aurc = 0;  // mean over k = 1..n of the risk of the k surest items; within a group of equal
-                    // confidence the mean over its orders (votes tie often)
+  double aurc = 0;     // mean over k = 1..n of the risk of the k surest items; within a group of equal
+                       // confidence the mean over its orders (votes tie often)
   double optimal = 0;  // of the best order of the same losses, exactly (0/1 losses: about r + (1-r) ln(1-r))
   double excess = 0;   // E-AURC = aurc - optimal (Geifman, Uziel, El-Yaniv 2019)
 };
