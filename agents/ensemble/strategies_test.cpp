@@ -44,7 +44,7 @@ MemberPrediction scorer(std::string name, const std::vector<double>& per_byte,
 }
 
 TEST(Strategies, EveryoneHasASchemaAndACaseThatHolds) {
-  ASSERT_EQ(ensemble_strategy_names(), "linearPool, logPool, rank, vote, weightedVote");
+  ASSERT_EQ(ensemble_strategy_names(), "linearPool, logPool, rank, stack, vote, weightedVote");
   for (const EnsembleStrategy* strategy : ensemble_strategies()) {
     SCOPED_TRACE(std::string(strategy->name()));
     ASSERT_TRUE(Schema::compile(strategy->options_schema()));
