@@ -131,8 +131,6 @@ TEST(SimplexRidge, AgreesWithSlsqp) {
   const auto vertex = fit_simplex_ridge(*matrix_of({{1e6, 1e6 + 9}, {1e6 + 1, 1e6 - 8}}),
                                         std::vector<double>{1e6, 1e6 + 1}, 0);
   EXPECT_NEAR(vertex->weights[0], 1, 1e-9);
-  EXPECT_EQ(project_to_simplex(std::vector<double>{0.5, 0.5, -1}), (std::vector<double>{0.5, 0.5, 0}));
-  EXPECT_EQ(project_to_simplex(std::vector<double>{3, 0}), (std::vector<double>{1, 0}));
   EXPECT_FALSE(fit_simplex_ridge(f, std::vector<double>{1}, 0));
   EXPECT_FALSE(fit_simplex_ridge(f, y, -1));
   EXPECT_FALSE(fit_simplex_ridge({}, {}, 0));

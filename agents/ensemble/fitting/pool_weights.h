@@ -12,8 +12,7 @@ namespace consort::fitting {
 
 struct PoolWeightOptions {
   int max_iterations = 500;
-  double tolerance = 1e-10;  // stop when an iteration lowers the NLL by less (nats an item; log pool: when
-                             // the duality gap of the simplex is below it)
+  double tolerance = 1e-10;  // of the duality gap, which bounds what is still to be gained, nats an item
 };
 
 struct PoolWeights {
@@ -23,15 +22,17 @@ struct PoolWeights {
   bool converged = false;
 };
 
-// Linear pool by expectation maximisation: w_m <- mean_i w_m p_m(y_i) / sum_j w_j p_j(y_i), from equal
-// weights; the likelihood never falls. log_p_truth: [items, members], ln p_m(y_i); -infinity is allowed.
-// Errors: kInvalid for no items or members, NaN, values above 0, an item to which every member gives 0.
+// Linear pool by expectation maximisation, w_m <- mean_i w_m p_m(y_i) / sum_j w_j p_j(y_i), 50 steps from
+// equal weights (the likelihood never falls), then Newton's method on the simplex, because EM takes thousands
+// of steps to weights near 0. log_p_truth: [items, members], ln p_m(y_i); -infinity is allowed. Errors:
+// kInvalid for no items or members, NaN, values above 0, an item to which every member gives 0.
 Result<PoolWeights> fit_linear_pool(MatrixView log_p_truth, const PoolWeightOptions& options = {});
 
-// Log pool on the simplex by exponentiated gradient with step halving; convex in w, so the end does not
-// depend on the start. members: [member] of [items, classes] ln p; truth: [items]. Every ln p must be finite:
-// give members a floor first. Errors: kInvalid for no members, unequal shapes, rows that do not sum to 1,
-// values that are not finite, wrong labels.
+// Log pool: convex in w, so the end does not depend on the start; Newton's method on the simplex.
+// (Exponentiated gradient had not come within 1e-10 after 500 steps on 42 of 150 random tables whose members
+// differ in sharpness.) members: [member] of [items, classes] ln p; truth: [items]. Every ln p must be
+// finite: give members a floor first. Errors: kInvalid for no members, unequal shapes, rows that do not sum
+// to 1, values that are not finite, wrong labels.
 Result<PoolWeights> fit_log_pool(std::span<const MatrixView> members, std::span<const std::int32_t> truth,
                                  const PoolWeightOptions& options = {});
 

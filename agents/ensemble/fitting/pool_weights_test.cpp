@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "agents/ensemble/fitting/pool_weights.h"
+#include "agents/ensemble/fitting/random.h"
 #include "agents/ensemble/fitting/temperature.h"
 
 namespace consort::fitting {
@@ -52,7 +53,7 @@ Trio trio() {
   return made;
 }
 
-TEST(LinearPoolWeights, EmFindsTheMaximum) {
+TEST(LinearPoolWeights, FindTheMaximum) {
   const Matrix p = logs({{.7, .2}, {.1, .6}, {.5, .5}, {.9, .3}, {.2, .8}, {.6, .1}});
   const auto fit = fit_linear_pool(p, {.max_iterations = 5000, .tolerance = 1e-15});
   ASSERT_TRUE(fit);
@@ -81,13 +82,13 @@ TEST(LinearPoolWeights, LongTextsAndImpossibleOnes) {
   EXPECT_FALSE(fit_linear_pool({}));
 }
 
-TEST(LogPoolWeights, ExponentiatedGradientFindsTheMinimum) {
+TEST(LogPoolWeights, FindTheMinimum) {
   const Trio t = trio();
   const auto fit = fit_log_pool(t.views(), t.truth);
   ASSERT_TRUE(fit);
   EXPECT_TRUE(fit->converged);
-  EXPECT_NEAR(fit->weights[0], 0.738888706037248, 1e-4);
-  EXPECT_NEAR(fit->weights[1], 0.261111293962752, 1e-4);
+  EXPECT_NEAR(fit->weights[0], 0.738888706037248, 1e-5);
+  EXPECT_NEAR(fit->weights[1], 0.261111293962752, 1e-5);
   EXPECT_NEAR(fit->weights[2], 0, 1e-8);
   EXPECT_NEAR(fit->nll, 0.4140885166621755, 1e-9);
   EXPECT_NEAR(fit->nll_uniform, 0.5618141289127019, 1e-12);
@@ -96,6 +97,47 @@ TEST(LogPoolWeights, ExponentiatedGradientFindsTheMinimum) {
   const Matrix sure = *matrix_of({{0, -std::numeric_limits<double>::infinity()}});
   const std::vector<MatrixView> views = {sure};
   EXPECT_FALSE(fit_log_pool(views, std::vector<std::int32_t>{0}));
+}
+
+// Members whose sharpness differs by orders of magnitude, and twins: the end is certified by the duality gap,
+// and no other point of the simplex is better.
+TEST(PoolWeights, HardTablesEndAtTheMinimum) {
+  for (std::uint64_t table = 0; table < 30; ++table) {
+    SeededStream stream(77, table);
+    const std::size_t items = 20 + stream.below(100), classes = 2 + stream.below(5),
+                      count = 2 + stream.below(5);
+    std::vector<std::int32_t> truth;
+    for (std::size_t i = 0; i < items; ++i) truth.push_back(static_cast<std::int32_t>(stream.below(classes)));
+    std::vector<Matrix> members;
+    for (std::size_t m = 0; m < count; ++m) {
+      Matrix scores(items, classes);
+      const double sharpness = std::exp(4 * stream.uniform() - 1.5);
+      for (double& v : scores.values) v = sharpness * (2 * stream.uniform() - 1);
+      for (std::size_t i = 0; i < items; ++i) {
+        scores.at(i, static_cast<std::size_t>(truth[i])) += 2 * sharpness * stream.uniform();
+      }
+      members.push_back(*apply_temperature(scores, 1));
+    }
+    if (table % 3 == 0) members[1] = members[0];
+    const std::vector<MatrixView> views(members.begin(), members.end());
+    Matrix of_truth(items, count);
+    for (std::size_t i = 0; i < items; ++i) {
+      for (std::size_t m = 0; m < count; ++m) {
+        of_truth.at(i, m) = members[m].at(i, static_cast<std::size_t>(truth[i]));
+      }
+    }
+    const auto log = fit_log_pool(views, truth), linear = fit_linear_pool(of_truth);
+    ASSERT_TRUE(log && linear);
+    EXPECT_TRUE(log->converged && linear->converged) << table;
+    for (int other = 0; other < 10; ++other) {
+      std::vector<double> w(count);
+      for (double& v : w) v = -std::log(1 - stream.uniform());
+      EXPECT_GE(log_pool_gain(views, w, truth)->pool_nll, log->nll - 1e-10);
+      EXPECT_GE(linear_pool_gain(views, w, truth)->pool_nll, linear->nll - 1e-10);
+    }
+    EXPECT_NEAR(log_pool_gain(views, log->weights, truth)->pool_nll, log->nll, 1e-12);
+    EXPECT_NEAR(linear_pool_gain(views, linear->weights, truth)->pool_nll, linear->nll, 1e-12);
+  }
 }
 
 // Research note A2: -ln of the linear pool is at most the members' weighted mean; the log pool's is that mean

@@ -16,14 +16,10 @@ struct SimplexRidge {
   bool converged = false;
 };
 
-// Minimises mean_i (y_i - sum_m w_m f_im)^2 + penalty * |w - 1/M|^2 over the simplex, by accelerated
-// projected gradient (Beck and Teboulle 2009; projection: Duchi et al. 2008). predictions: [items, members];
-// targets: [items]; penalty >= 0. Errors: kInvalid for no items or members, unequal sizes, values that are
-// not finite.
+// Minimises mean_i (y_i - sum_m w_m f_im)^2 + penalty * |w - 1/M|^2 over the simplex (active set).
+// predictions: [items, members]; targets: [items]; penalty >= 0. Errors: kInvalid for no items or members,
+// unequal sizes, values that are not finite.
 Result<SimplexRidge> fit_simplex_ridge(MatrixView predictions, std::span<const double> targets,
                                        double penalty);
-
-// The point of the simplex nearest to `point`. REQUIRES: finite, not empty.
-std::vector<double> project_to_simplex(std::span<const double> point);
 
 }  // namespace consort::fitting
