@@ -9,6 +9,7 @@
 #include "agents/ensemble/fitting/platt.h"
 #include "agents/ensemble/fitting/random.h"
 #include "agents/ensemble/fitting/temperature.h"
+#include "agents/ensemble/fitting/vector_scaling.h"
 
 namespace consort::fitting {
 namespace {
@@ -62,6 +63,31 @@ TEST(Temperature, SaysWhenTheDataWantMore) {
   EXPECT_FALSE(fit_temperature(*matrix_of({{NAN, 0}}), std::vector<std::int32_t>{0}));
   EXPECT_FALSE(fit_temperature({}, {}));
   EXPECT_FALSE(apply_temperature(right, 0));
+}
+
+TEST(VectorScaling, AgreesWithBfgs) {
+  const Matrix logits = *matrix_of(kLogits);
+  const auto fit = fit_vector_scaling(logits, kTruth, 0.5);
+  ASSERT_TRUE(fit);
+  EXPECT_TRUE(fit->converged);
+  const double factor[] = {1.146932126932105, 1.274974309724588, 1.199212763401657};
+  const double offset[] = {0.5267709479081586, -0.027905680372700303, -0.49886529001855506};
+  for (std::size_t k = 0; k < 3; ++k) {
+    EXPECT_NEAR(fit->factor[k], factor[k], 1e-6);
+    EXPECT_NEAR(fit->offset[k], offset[k], 1e-6);
+  }
+  EXPECT_NEAR(fit->nll_before, 0.6325783138607988, 1e-12);
+  EXPECT_NEAR(fit->nll_after, 0.5351196729198956, 1e-7);
+  const auto scaled = fit->apply(logits);
+  double nll = 0;
+  for (std::size_t i = 0; i < 6; ++i) nll -= scaled->at(i, static_cast<std::size_t>(kTruth[i])) / 6;
+  EXPECT_NEAR(nll, fit->nll_after, 1e-12);
+  // A heavy penalty leaves everything as it is.
+  EXPECT_NEAR(fit_vector_scaling(logits, kTruth, 1e9)->factor[1], 1, 1e-6);
+  EXPECT_FALSE(fit_vector_scaling(logits, kTruth, 0));
+  EXPECT_FALSE(fit_vector_scaling(logits, std::vector<std::int32_t>{0}));
+  EXPECT_FALSE(fit_vector_scaling({}, {}));
+  EXPECT_FALSE(fit->apply(*matrix_of({{1, 2}})));
 }
 
 TEST(Platt, AgreesWithBfgs) {
