@@ -67,7 +67,7 @@ TEST(PublishedAnswers, SingleMembers) {
   ASSERT_EQ(published().truth.size(), 1319u);
   const double expected[] = {21.7, 39.0, 34.7, 56.3, 63.9, 88.9};
   for (std::size_t m = 0; m < 6; ++m)
-    EXPECT_NEAR(100 * published().accuracy[m], expected[m], 0.35) << kNames[m];
+    EXPECT_NEAR(100 * published().accuracy[m], expected[m], 0.06) << kNames[m];
 }
 
 TEST(PublishedAnswers, VotesComeOutAsInTheTable) {
@@ -79,19 +79,20 @@ TEST(PublishedAnswers, VotesComeOutAsInTheTable) {
     const std::vector<std::size_t>& members;
     double vote, weighted, bayes;
   };
-  // Majority with ties to the best member; accuracy-weighted; log-odds + ln(K - 1), K = 20. The table fits
-  // weights by 10-fold cross-validation and has its own extractor, so the last tenths differ.
+  // Majority with ties to the best member; accuracy-weighted; log-odds + ln(K - 1), K = 20. Weights here are
+  // the accuracies on all items, so the fitted columns may differ by a tenth or two; evaluation/measures has
+  // them cross-validated as in the table.
   const Row rows[] = {
-      {four, 56.3, 56.5, 56.3}, {trio, 67.5, 67.5, 67.5}, {five, 66.0, 66.0, 66.0}, {six, 84.1, 87.0, 86.8}};
+      {four, 56.3, 56.5, 56.3}, {trio, 67.5, 67.5, 67.5}, {five, 66.0, 66.3, 66.0}, {six, 84.1, 87.0, 86.8}};
   for (const Row& row : rows) {
     const double vote = percent_right("vote", row.members, number);
     const double weighted = percent_right("weightedVote", row.members, number);
     const double naive = percent_right("weightedVote", row.members, bayes);
     std::printf("%zu members: vote %.1f, weighted %.1f, naive Bayes %.1f\n", row.members.size(), vote,
                 weighted, naive);
-    EXPECT_NEAR(vote, row.vote, 0.4);
-    EXPECT_NEAR(weighted, row.weighted, 0.8);
-    EXPECT_NEAR(naive, row.bayes, 0.8);
+    EXPECT_NEAR(vote, row.vote, 0.06);
+    EXPECT_NEAR(weighted, row.weighted, 0.25);
+    EXPECT_NEAR(naive, row.bayes, 0.25);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agents/ensemble/fitting/embedding_fusion.h"
 #include "agents/ensemble/fitting/late_fusion.h"
 #include "agents/ensemble/fitting/rank_fusion.h"
 
@@ -104,6 +105,36 @@ TEST(LateFusion, RefusesWhatHasNothingToFuse) {
   EXPECT_FALSE(late_fusion(Members{logs({.8, .1})}));
   EXPECT_FALSE(late_fusion(Members{logs({.8, .2})}, std::vector<double>{1, 1}));
   EXPECT_FALSE(late_fusion(Members{std::vector<double>{0, -inf}, std::vector<double>{-inf, 0}}));
+}
+
+TEST(EmbeddingFusion, PromptsHaveOneVoteWhateverTheirLength) {
+  const auto mean = unit_mean(*matrix_of({{100, 0}, {0, 1}}));
+  ASSERT_TRUE(mean);
+  EXPECT_NEAR((*mean)[0], std::sqrt(0.5), 1e-15);
+  EXPECT_NEAR((*mean)[1], std::sqrt(0.5), 1e-15);
+  EXPECT_FALSE(unit_mean(*matrix_of({{1, 0}, {-3, 0}})));
+  EXPECT_FALSE(unit_mean(*matrix_of({{1, 0}, {0, 0}})));
+  EXPECT_FALSE(unit_mean({}));
+}
+
+TEST(EmbeddingFusion, ConcatenationIsTheWeightedMeanOfCosines) {
+  using Parts = std::vector<std::vector<double>>;
+  const std::vector<double> weights = {3, 1};
+  const auto a = weighted_concatenation(Parts{{3, 4}, {0, 0, 2}}, weights);
+  const auto b = weighted_concatenation(Parts{{5, 0}, {0, 1, 1}}, weights);
+  ASSERT_TRUE(a && b);
+  ASSERT_EQ(a->size(), 5u);
+  double dot = 0, length = 0;
+  for (std::size_t i = 0; i < 5; ++i) {
+    dot += (*a)[i] * (*b)[i];
+    length += (*a)[i] * (*a)[i];
+  }
+  EXPECT_NEAR(dot, 0.75 * 0.6 + 0.25 * std::sqrt(0.5), 1e-15);
+  EXPECT_NEAR(length, 1, 1e-15);
+  EXPECT_FALSE(weighted_concatenation(Parts{}));
+  EXPECT_FALSE(weighted_concatenation(Parts{{1}, {0}}));
+  EXPECT_FALSE(weighted_concatenation(Parts{{1}, {}}));
+  EXPECT_FALSE(weighted_concatenation(Parts{{1}, {2}}, std::vector<double>{1}));
 }
 
 }  // namespace
