@@ -14,7 +14,7 @@
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/depthwise_conv/depthwise_conv.h"
 #include "kernels/edge_softmax/edge_softmax.h"
-#include "kernels/int8_matmul/int8_matmul.h"
+#include "kernels/int16_matmul/int16_matmul.h"
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -48,8 +48,8 @@ class Ops {
   void matmul(TensorView x, const PackedMatrix& weights, TensorView out, const float* bias = nullptr) {
     issue("matmul", {x, out}, [&] { consort::matmul(exec_, x, weights, out, bias); });
   }
-  void int8_matmul(TensorView x, std::span<const Int8Job> jobs) {
-    issue("int8_matmul", {x}, [&] { consort::int8_matmul(exec_, x, jobs); });
+  void int16_matmul(TensorView x, std::span<const Int16Job> jobs) {
+    issue("int16_matmul", {x}, [&] { consort::int16_matmul(exec_, x, jobs); });
   }
   void rms_norm(TensorView x, TensorView weight, float eps, TensorView out) {
     issue("rms_norm", {x, weight, out}, [&] { consort::rms_norm(exec_, x, weight, eps, out); });

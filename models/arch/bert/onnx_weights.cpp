@@ -81,7 +81,7 @@ std::string OnnxWeights::base_name(const std::string& name) const {
   return numbered_[layer * std::size(kModules) + static_cast<std::size_t>(module - std::begin(kModules))];
 }
 
-Result<Int8Matrix> OnnxWeights::linear(const std::string& name, std::int64_t rows, std::int64_t cols) {
+Result<Int16Matrix> OnnxWeights::linear(const std::string& name, std::int64_t rows, std::int64_t cols) {
   const std::string base = base_name(name);
   CONSORT_TRY(codes, source_->tensor(base + "_quantized", {cols, rows}));  // ONNX: [in, out]
   CONSORT_TRY(scales, read_scale(*source_, base + "_scale", rows));
@@ -94,7 +94,7 @@ Result<Int8Matrix> OnnxWeights::linear(const std::string& name, std::int64_t row
       if (zero->view.data[i] != std::byte{0})
         return fail(ErrorKind::kUnsupported, "a zero point that is not 0",
                     place(*source_, base + "_zero_point"), "symmetric int8 weights are known");
-  auto packed = Int8Matrix::pack(arena_, context_->exec, codes, scales);
+  auto packed = Int16Matrix::pack_codes(arena_, context_->exec, codes, scales);
   if (!packed) {
     packed.error().where = place(*source_, base + "_quantized");
     return forward_error(packed);

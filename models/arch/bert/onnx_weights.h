@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "kernels/exec/weight_arena.h"
-#include "kernels/int8_matmul/int8_matmul.h"
+#include "kernels/int16_matmul/int16_matmul.h"
 #include "models/arch/bert/config.h"
 #include "models/model.h"
 
@@ -26,7 +26,7 @@ class OnnxWeights {
 
   // `name`: as in PyTorch, "encoder.layer.0.attention.self.query". Errors: kNotFound, kInvalid, kUnsupported
   // (a zero point that is not 0), kMemory; the tensor is named.
-  Result<Int8Matrix> linear(const std::string& name, std::int64_t rows, std::int64_t cols);
+  Result<Int16Matrix> linear(const std::string& name, std::int64_t rows, std::int64_t cols);
   Result<Table> table(const std::string& name, std::int64_t rows, std::int64_t cols) const;
   std::size_t bytes() const { return bytes_; }
   WeightArena take_arena() { return std::move(arena_); }

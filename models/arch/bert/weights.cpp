@@ -22,7 +22,7 @@ struct Loader {
     l.bias = bias;
     if (quantised != nullptr) {
       CONSORT_TRY(weight, quantised->linear(name, rows, cols));
-      l.int8 = weight;
+      l.integer = weight;
     } else {
       CONSORT_TRY(weight, tensors.matrix(name + ".weight", rows, cols));
       l.plain = weight;
@@ -89,17 +89,17 @@ Status load_into(Weights& w, Loader& loader) {
 void apply(Ops& ops, TensorView x, std::initializer_list<LinearJob> jobs) {
   assert(jobs.size() <= 3);
   std::array<MatmulJob, 3> plain;
-  std::array<Int8Job, 3> int8;
-  std::size_t plains = 0, int8s = 0;
+  std::array<Int16Job, 3> integer;
+  std::size_t plains = 0, integers = 0;
   for (const LinearJob& job : jobs) {
     const auto* bias = job.linear->bias.as<const float>();
-    if (job.linear->int8.empty())
+    if (job.linear->integer.empty())
       plain[plains++] = MatmulJob{&job.linear->plain, job.out, bias};
     else
-      int8[int8s++] = Int8Job{&job.linear->int8, job.out, bias};
+      integer[integers++] = Int16Job{&job.linear->integer, job.out, bias};
   }
   if (plains > 0) ops.matmul(x, std::span<const MatmulJob>(plain.data(), plains));
-  if (int8s > 0) ops.int8_matmul(x, std::span<const Int8Job>(int8.data(), int8s));
+  if (integers > 0) ops.int16_matmul(x, std::span<const Int16Job>(integer.data(), integers));
 }
 
 void Table::add_row(std::int64_t row, std::span<float> buffer, float* out, bool first) const {
@@ -127,7 +127,7 @@ Result<Weights> load_weights(std::shared_ptr<const WeightSource> source, LoadCon
   CONSORT_CHECK_OK(load_into(w, loader));
   w.bytes = tensors.bytes() + (quantised ? quantised->bytes() : 0);
   w.arena = tensors.take_arena();
-  if (quantised) w.int8_arena = quantised->take_arena();
+  if (quantised) w.integer_arena = quantised->take_arena();
   return w;
 }
 

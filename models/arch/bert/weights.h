@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/int8_matmul/int8_matmul.h"
+#include "kernels/int16_matmul/int16_matmul.h"
 #include "kernels/matmul/matmul.h"
 #include "models/arch/bert/config.h"
 #include "models/layers/ops.h"
@@ -17,7 +17,7 @@ namespace consort::bert {
 
 struct Linear {
   PackedMatrix plain;
-  Int8Matrix int8;  // instead of `plain` in quantised files
+  Int16Matrix integer;  // instead of `plain` in quantised files
   TensorView bias;
 };
 // One product of x: y = x W^T + bias.
@@ -47,7 +47,7 @@ struct Table {
 
 struct Weights {
   std::shared_ptr<const WeightSource> source;  // keeps the tables mapped
-  WeightArena arena, int8_arena;
+  WeightArena arena, integer_arena;
   Table words, positions, types;
   Norm embedding_norm;
   std::vector<Layer> layers;
