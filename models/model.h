@@ -79,10 +79,16 @@ class Model {
   virtual void set_op_recorder(OpRecorder* recorder) { static_cast<void>(recorder); }
 };
 
+// The arithmetic of matrix products with float weights. kFile: the file's (float32 sums). kInt16: weights and
+// activations are rounded to 16-bit integers, sums are exact (kernels/int16_matmul); about twice as fast with
+// AVX2 or AVX-512. Only encoders look at it; weights that are quantised in the file have one arithmetic.
+enum class Precision : std::uint8_t { kFile, kInt16 };
+
 struct LoadContext {
   Exec& exec;          // weights may be packed with its threads
   DevicePool& pool;    // weights' regions are drawn from it with Owner{"weights", id}
   std::string id;
+  Precision precision = Precision::kFile;
 };
 
 }  // namespace consort

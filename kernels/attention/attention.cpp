@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "kernels/attention/kernel.h"
 #include "kernels/lanes/rows.h"
@@ -168,41 +167,35 @@ void text_attention(Exec& exec, std::span<const int> lengths, float scale, Tenso
                     TensorView v, TensorView out, bool causal) {
   const std::size_t heads = static_cast<std::size_t>(q.dims[1]), dim = static_cast<std::size_t>(q.dims[2]);
   const RowsOf qs(q), ks(k), vs(v), outs(out);
-  std::vector<std::size_t> first(lengths.size() + 1, 0);
-  std::size_t longest = 0;
+  const ScratchArena::Mark mark(exec.scratch);
+  const std::span<std::size_t> first = exec.scratch.take_array<std::size_t>(lengths.size());
+  std::size_t longest = 0, tokens = 0;
   double work = 0;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     const std::size_t n = static_cast<std::size_t>(lengths[i]);
-    first[i + 1] = first[i] + n;
+    first[i] = tokens;
+    tokens += n;
     longest = std::max(longest, n);
     work += 2.0 * static_cast<double>(n * n * heads * dim);
   }
-  const std::size_t blocks = (longest + 31) / 32, half = blocks * 32 * dim;
-  const ScratchArena::Mark mark(exec.scratch);
-  const std::size_t floats = attention_scratch_floats(longest, dim) + 2 * half;
+  const std::size_t floats = text_scratch_floats(longest, dim);
   run_tiles(exec, lengths.size() * heads, work, floats, [&](std::size_t i, float* scratch) {
-    const std::size_t text = i / heads, head = i % heads, n = static_cast<std::size_t>(lengths[text]);
-    float *keys = scratch, *values = scratch + half;
-    for (std::size_t t = 0; t < n; t += 32)
-      CONSORT_ISA_CALL(exec.isa, transpose_block, ks[(first[text] + t) * heads + head],
-                       static_cast<std::size_t>(k.strides[0]), std::min<std::size_t>(32, n - t), dim,
-                       keys + t * dim);
-    for (std::size_t t = 0; t < n; ++t)
-      std::copy_n(vs[(first[text] + t) * heads + head], dim, values + t * dim);
-    AttentionTile tile;
-    tile.keys = keys;
-    tile.values = values;
+    const std::size_t text = i / heads, head = i % heads, row = first[text] * heads + head;
+    TextTile tile;
+    tile.q = qs[row];
+    tile.k = ks[row];
+    tile.v = vs[row];
+    tile.q_stride = static_cast<std::size_t>(q.strides[0]);
+    tile.k_stride = static_cast<std::size_t>(k.strides[0]);
+    tile.v_stride = static_cast<std::size_t>(v.strides[0]);
+    tile.rows = static_cast<std::size_t>(lengths[text]);
     tile.head_dim = dim;
-    tile.rows = n;
-    tile.keys_seen = causal ? 0 : static_cast<std::int64_t>(n);
-    tile.q_token_stride = static_cast<std::size_t>(q.strides[0]);
-    tile.q_head_stride = static_cast<std::size_t>(q.strides[1]);
-    tile.q = qs[first[text] * heads + head];
-    tile.out_token_stride = static_cast<std::size_t>(out.strides[0]);
-    tile.out = outs[first[text]] + head * dim;
+    tile.causal = causal;
     tile.scale = scale;
-    tile.scratch = scratch + 2 * half;
-    CONSORT_ISA_CALL(exec.isa, attend_tile, tile);
+    tile.out_stride = static_cast<std::size_t>(out.strides[0]);
+    tile.out = outs[first[text]] + head * dim;
+    tile.scratch = scratch;
+    CONSORT_ISA_CALL(exec.isa, attend_text, tile);
   });
 }
 

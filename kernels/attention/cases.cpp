@@ -121,7 +121,7 @@ OpCase paged_case(const char* what, Shape shape, std::vector<Sequence> sequences
       perf);
 }
 
-OpCase text_case(std::vector<int> lengths, int heads, int dim, bool causal = false) {
+OpCase text_case(std::vector<int> lengths, int heads, int dim, bool causal = false, bool perf = false) {
   return op_case(
       fmt::format("{}texts {} h={} d={}", causal ? "causal " : "", fmt::join(lengths, "+"), heads, dim),
       [=](Exec&) {
@@ -134,7 +134,7 @@ OpCase text_case(std::vector<int> lengths, int heads, int dim, bool causal = fal
         const auto rows = [=](const CaseFloats& x, std::int64_t first, std::int64_t n) {
           return rows_from(x, first, n, heads, dim);
         };
-        return rows_case(
+        PreparedCase c = rows_case(
             size, 4.0f * static_cast<float>(dim), 1.0f,
             [=](Exec& exec, const CaseFloats& out) {
               text_attention(exec, lengths, 0.18f, rows(q, 0, tokens), rows(k, 0, tokens), rows(v, 0, tokens),
@@ -149,7 +149,10 @@ OpCase text_case(std::vector<int> lengths, int heads, int dim, bool causal = fal
                 first += n;
               }
             });
-      });
+        for (const int n : lengths) c.flops += 4.0 * heads * dim * n * n;
+        return c;
+      },
+      perf);
 }
 
 }  // namespace
@@ -173,6 +176,8 @@ std::vector<OpCase> cases_attention() {
       paged_case("window of one", smol, {{40, 3}}, 1),
       paged_case("mixed step", smol, {{55, 1}, {0, 37}, {200, 1}, {10, 9}}, 0),
       text_case({7, 1, 33, 77}, 2, 32, true),
+      text_case({16, 17, 50}, 3, 48, true),
+      text_case({25, 24, 24, 22, 20}, 12, 32, false, true),
       text_case({1}, 12, 32),
       text_case({33, 2, 64, 7}, 12, 32),
       text_case({200}, 4, 64),

@@ -129,7 +129,7 @@ CONSORT_LANE_FN void block_values(const float (*weights)[kBlock], const Element*
 
 CONSORT_LANE_FN KeyRange visible(const AttentionTile& tile, std::size_t row, std::int64_t first_key) {
   const std::int64_t position = tile.start + static_cast<std::int64_t>(row / tile.group);
-  std::int64_t high = (tile.keys_seen > 0 ? tile.keys_seen : position + 1) - first_key;
+  std::int64_t high = position + 1 - first_key;
   std::int64_t low = tile.window > 0 ? position - tile.window + 1 - first_key : 0;
   if (low < 0) low = 0;
   if (high < low) high = low;
@@ -230,16 +230,11 @@ void attend_tile(const AttentionTile& tile) {
   float* unpacked = p + rows * (2 * dim + 2 * kLanes);
   start_tile(tile, state);
   const std::int64_t last = tile.start + static_cast<std::int64_t>((rows - 1) / tile.group);
-  const std::int64_t end = tile.keys_seen > 0 ? tile.keys_seen : last + 1;
+  const std::int64_t end = last + 1;
   std::int64_t begin = tile.window > 0 && tile.start - tile.window + 1 > 0 ? tile.start - tile.window + 1 : 0;
   begin -= begin % static_cast<std::int64_t>(kBlock);
   for (std::int64_t first = begin; first < end; first += kBlock) {
     const std::size_t block = static_cast<std::size_t>(first) / kBlock;
-    if (tile.pages == nullptr) {
-      const std::size_t offset = block * kBlock * dim;
-      attend_block(tile, state, first, tile.keys + offset, tile.values + offset);
-      continue;
-    }
     const std::uint16_t* page = reinterpret_cast<const std::uint16_t*>(tile.pages[block]);
     const std::uint16_t *keys = page + tile.key_offset, *values = page + tile.value_offset;
     Ahead<std::uint16_t> ahead{tile.next_keys, tile.next_values};
@@ -273,11 +268,6 @@ void store_key_value(const float* k, const float* v, std::uint16_t* key, std::ui
     for (std::size_t i = 0; i < kLanes; ++i) key[(d + i) * kBlock] = halves[i];
     store_half(value + d, load(v + d));
   }
-}
-
-void transpose_block(const float* x, std::size_t stride, std::size_t rows, std::size_t head_dim, float* out) {
-  for (std::size_t r = 0; r < kBlock; ++r)
-    for (std::size_t d = 0; d < head_dim; ++d) out[d * kBlock + r] = r < rows ? x[r * stride + d] : 0.0f;
 }
 
 }  // namespace consort::CONSORT_LANES

@@ -14,9 +14,10 @@ Result<WeightLoader> WeightLoader::create(const WeightSource& source, LoadContex
   return WeightLoader(source, context, std::move(arena));
 }
 
-Result<PackedMatrix> WeightLoader::matrix(const std::string& name, std::int64_t rows, std::int64_t cols) {
+template <typename Matrix>
+Result<Matrix> WeightLoader::packed(const std::string& name, std::int64_t rows, std::int64_t cols) {
   CONSORT_TRY(view, source_->tensor(name, {rows, cols}));
-  auto packed = PackedMatrix::pack(arena_, context_->exec, view);
+  auto packed = Matrix::pack(arena_, context_->exec, view);
   if (!packed) {
     packed.error().where = fmt::format("{}, tensor {}", source_->location(), name);
     return forward_error(packed);
@@ -24,6 +25,15 @@ Result<PackedMatrix> WeightLoader::matrix(const std::string& name, std::int64_t 
   multiply_adds_ += static_cast<double>(rows) * static_cast<double>(cols);
   bytes_ += packed->bytes();
   return packed;
+}
+
+Result<PackedMatrix> WeightLoader::matrix(const std::string& name, std::int64_t rows, std::int64_t cols) {
+  return packed<PackedMatrix>(name, rows, cols);
+}
+
+Result<Int16Matrix> WeightLoader::int16_matrix(const std::string& name, std::int64_t rows,
+                                               std::int64_t cols) {
+  return packed<Int16Matrix>(name, rows, cols);
 }
 
 Result<TensorView> WeightLoader::vector(const std::string& name, std::int64_t n) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/exec/weight_arena.h"
+#include "kernels/int16_matmul/int16_matmul.h"
 #include "kernels/matmul/matmul.h"
 #include "models/formats/weight_source.h"
 #include "models/model.h"
@@ -18,6 +19,8 @@ class WeightLoader {
 
   // [rows, cols] weights, packed. Errors: kNotFound, kInvalid (dims), kUnsupported (type), kMemory.
   Result<PackedMatrix> matrix(const std::string& name, std::int64_t rows, std::int64_t cols);
+  // The same for products in 16-bit integers; float types only.
+  Result<Int16Matrix> int16_matrix(const std::string& name, std::int64_t rows, std::int64_t cols);
   // A vector of n floats, whatever plain type the file has.
   Result<TensorView> vector(const std::string& name, std::int64_t n);
   // The same, or an empty view when the file has no such tensor.
@@ -32,6 +35,8 @@ class WeightLoader {
   WeightArena take_arena() { return std::move(arena_); }
 
  private:
+  template <typename Matrix>
+  Result<Matrix> packed(const std::string& name, std::int64_t rows, std::int64_t cols);
   WeightLoader(const WeightSource& source, LoadContext& context, WeightArena arena)
       : source_(&source), context_(&context), arena_(std::move(arena)) {}
   const WeightSource* source_;

@@ -45,6 +45,9 @@ void add_global_options(CLI::App& app, Options& o) {
   app.add_option("--bus", o.bus, "ipc://PATH: the models live in a `consort node --join` of that address")
       ->type_name("ADDRESS");
   app.add_option("--isa", o.isa, "force an instruction set: scalar | avx2 | avx512")->type_name("ISA");
+  app.add_option("--precision", o.precision,
+                 "encoders with float weights: file (float32 products, the default) | int16 (faster)")
+      ->type_name("PRECISION");
   app.add_option("--seed", o.seed, "seed of everything random (default: random, printed)");
   app.add_flag("--json", o.json, "results as JSON");
   app.add_flag("--quiet", o.quiet, "no progress, no hints");

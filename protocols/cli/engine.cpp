@@ -124,6 +124,7 @@ Status Engine::Impl::start_models() {
   auto resolve = [this](const std::string& id) -> Result<ModelPlace> {
     CONSORT_TRY(path, catalogue.resolve(id));
     ModelPlace place{path, "", ""};
+    if (context.options.precision == "int16") place.precision = Precision::kInt16;
     if (const CatalogueEntry* e = catalogue.find(id)) {
       place.query_prefix = e->query_prefix;
       place.document_prefix = e->document_prefix;

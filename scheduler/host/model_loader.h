@@ -36,6 +36,7 @@ using ModelLoader = std::function<Result<LoadedModel>(const std::string& id, Lan
 struct ModelPlace {
   std::string path;  // for open_weights()
   std::string query_prefix, document_prefix;
+  Precision precision = Precision::kFile;
 };
 // `resolve`: from a catalogue id or path to a place. Errors: kNotFound with what to do.
 ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string& id)> resolve);

@@ -65,7 +65,7 @@ std::vector<std::int32_t> ints_of(const WeightSource& source, const std::string&
   return copy_of<std::int32_t>(source, name, DType::kI32);
 }
 
-Rig::Rig(const std::string& id, int threads) {
+Rig::Rig(const std::string& id, int threads, Precision precision) {
   pool_ = value_or_throw(DevicePool::create_cpu(std::size_t{6} << 30));
   threads_ = std::make_unique<ThreadPool>(threads);
   scratch_ = std::make_unique<ScratchArena>(*pool_, Owner{"activations", "golden"});
@@ -76,7 +76,7 @@ Rig::Rig(const std::string& id, int threads) {
   source_ = std::move(*source);
   const Architecture* architecture = find_architecture(source_->architecture());
   if (architecture == nullptr) throw std::runtime_error("unknown architecture " + source_->architecture());
-  LoadContext context{*exec_, *pool_, id};
+  LoadContext context{*exec_, *pool_, id, precision};
   if (architecture->load_network != nullptr) {
     const bool reads_text = std::ifstream(model_path(id) + "/tokenizer.json").good();
     if (reads_text) tokenizer_ = value_or_throw(load_tokenizer(*source_));

@@ -15,6 +15,7 @@ struct Loader {
   WeightLoader& tensors;
   OnnxWeights* quantised;  // null for float files
   const Config& config;
+  Precision precision;
 
   Result<Linear> linear(const std::string& name, std::int64_t rows, std::int64_t cols) {
     Linear l;
@@ -22,6 +23,9 @@ struct Loader {
     l.bias = bias;
     if (quantised != nullptr) {
       CONSORT_TRY(weight, quantised->linear(name, rows, cols));
+      l.integer = weight;
+    } else if (precision == Precision::kInt16) {
+      CONSORT_TRY(weight, tensors.int16_matrix(name + ".weight", rows, cols));
       l.integer = weight;
     } else {
       CONSORT_TRY(weight, tensors.matrix(name + ".weight", rows, cols));
@@ -123,7 +127,7 @@ Result<Weights> load_weights(std::shared_ptr<const WeightSource> source, LoadCon
     CONSORT_TRY(found, OnnxWeights::create(*w.source, context, config));
     quantised.emplace(std::move(found));
   }
-  Loader loader{tensors, quantised ? &*quantised : nullptr, config};
+  Loader loader{tensors, quantised ? &*quantised : nullptr, config, context.precision};
   CONSORT_CHECK_OK(load_into(w, loader));
   w.bytes = tensors.bytes() + (quantised ? quantised->bytes() : 0);
   w.arena = tensors.take_arena();

@@ -1,5 +1,5 @@
-// The weights of a BERT encoder: float32 from safetensors, or int8 with scales from an ONNX file of dynamic
-// quantisation. A Linear hides which of the two it is.
+// The weights of a BERT encoder: floats from safetensors, or int8 with scales from an ONNX file of dynamic
+// quantisation. A Linear hides which of the two it is, and in which arithmetic it is multiplied.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ namespace consort::bert {
 
 struct Linear {
   PackedMatrix plain;
-  Int16Matrix integer;  // instead of `plain` in quantised files
+  Int16Matrix integer;  // instead of `plain`: quantised files, Precision::kInt16
   TensorView bias;
 };
 // One product of x: y = x W^T + bias.

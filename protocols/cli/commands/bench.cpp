@@ -38,6 +38,7 @@ void add_bench(CLI::App& app, CliContext& c) {
   for (const Bench& one : kBenches) {
     auto* sub = group->add_subcommand(one.name, one.text);
     sub->add_option("--model", f->model, "model id or path");
+    sub->add_option("--texts", f->texts, "embed, rerank: a file of texts, one a line")->check(CLI::ExistingFile);
     auto* prompt = sub->add_option("--prompt-tokens", f->prompt_tokens, "tokens of each prompt")
                        ->check(CLI::Range(1, 1 << 17))
                        ->capture_default_str();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -102,6 +103,19 @@ ItemSet sentences(int count) {
     out.items.emplace_back();
     out.items.back().text = std::move(text);
   }
+  return out;
+}
+
+Result<ItemSet> lines_of(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(ErrorKind::kNotFound, "cannot read the texts", file, "check --texts");
+  ItemSet out{"texts_per_s", {}};
+  for (std::string line; std::getline(in, line);) {
+    if (line.empty()) continue;
+    out.items.emplace_back();
+    out.items.back().text = line;
+  }
+  if (out.items.empty()) return fail(ErrorKind::kInvalid, "no line with a text", file, "check --texts");
   return out;
 }
 

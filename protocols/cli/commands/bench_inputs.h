@@ -1,4 +1,4 @@
-// Items for benches of networks, made here: nothing is read from disk.
+// Items for benches of networks, made here unless a file is named.
 #pragma once
 
 #include <string>
@@ -15,6 +15,8 @@ struct ItemSet {
 // Sentences of 6 to 40 words; drug-like molecules; PNG pictures of 640 x 480 pixels; source files of 2 KiB.
 ItemSet sentences(int count);
 ItemSet molecules(int count);
+// The lines of a file that are not empty. Errors: kNotFound, kInvalid when there is none.
+Result<ItemSet> lines_of(const std::string& file);
 ItemSet pictures(int count);
 ItemSet source_files(int count);
 

@@ -1,4 +1,7 @@
 // bench embed | classify | rerank: a network through the bus, as agents call it.
+#include <time.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -73,6 +76,13 @@ Result<ItemSet> choose_items(Rig& rig, const Ask& ask, std::vector<ItemSet (*)(i
   return fail(ErrorKind::kUnsupported, "the model takes nothing that this bench has: " + said, rig.model);
 }
 
+// Of all threads of this process.
+double processor_ms() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+}
+
 Result<Value> measure(CliContext& c, const Flags& f, const char* name, Rig& rig, const Ask& ask,
                       const ItemSet& set) {
   CONSORT_TRY(first, ask(rig, set.items));
@@ -83,12 +93,14 @@ Result<Value> measure(CliContext& c, const Flags& f, const char* name, Rig& rig,
   if (!finite(first.tensor.view)) return wrong("the answer holds numbers that are not finite");
   if (!same(row, alone.tensor.view)) return wrong("an item was answered otherwise in company than alone");
   Progress progress(c.console, name, "rounds");
-  std::vector<double> rates;
+  std::vector<double> rates, processor;
   double best_ms = 0;
   for (int round = 0; round < f.rounds; ++round) {
     const auto begin = Clock::now();
+    const double processor_begin = processor_ms();
     CONSORT_TRY(again, ask(rig, set.items));
     const double took = milliseconds_since(begin);
+    processor.push_back(processor_ms() - processor_begin);
     if (!same(again.tensor.view, first.tensor.view))
       return wrong("the same items gave two different answers");
     rates.push_back(static_cast<double>(set.items.size()) / took * 1000);
@@ -102,6 +114,9 @@ Result<Value> measure(CliContext& c, const Flags& f, const char* name, Rig& rig,
                     {"isa", std::string(isa_name(rig.machine.isa))},
                     {"rounds", f.rounds}};
   append_samples(out, set.unit, rates);
+  std::sort(processor.begin(), processor.end());
+  out.emplace_back("processor_ms", processor[processor.size() / 2]);
+  out.emplace_back("precision", c.options.precision);
   out.emplace_back("items", set.items.size());
   out.emplace_back("tokens", first.usage.prompt_tokens);
   out.emplace_back("roof", roof_value(rig.machine).with("attained_gflops", first.usage.flop / best_ms / 1e6));
@@ -112,6 +127,10 @@ Result<Value> measure(CliContext& c, const Flags& f, const char* name, Rig& rig,
 
 Result<Value> embed(CliContext& c, const Flags& f) {
   CONSORT_TRY(rig, start(c, f, "all-minilm-l6-v2"));
+  if (!f.texts.empty()) {
+    CONSORT_TRY(given, lines_of(f.texts));
+    return measure(c, f, "embed", rig, ask_embed, given);
+  }
   CONSORT_TRY(set, choose_items(rig, ask_embed, {sentences, molecules, pictures, source_files}, 256));
   if (set.items.front().kind == InputKind::kImage) set.items.resize(32);
   return measure(c, f, "embed", rig, ask_embed, set);
@@ -126,6 +145,10 @@ Result<Value> classify(CliContext& c, const Flags& f) {
 Result<Value> rerank(CliContext& c, const Flags& f) {
   CONSORT_TRY(rig, start(c, f, "ms-marco-minilm-l12-v2"));
   ItemSet set = sentences(64);
+  if (!f.texts.empty()) {
+    CONSORT_TRY(given, lines_of(f.texts));
+    set = std::move(given);
+  }
   set.unit = "pairs_per_s";
   const Ask ask = [](Rig& at, std::vector<ModelInput> items) -> Result<Answer> {
     RerankRequest request;

@@ -17,6 +17,7 @@ namespace consort::bench {
 
 struct Flags {
   std::string model;  // empty: the bench's default
+  std::string texts;  // embed, rerank: a file of texts, one a line; empty: made ones
   int prompt_tokens = 512, tokens = 96, sequences = 1, rounds = 5;
   bool tokens_given = false, prompt_given = false, sequences_given = false;
 };
