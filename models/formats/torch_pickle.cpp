@@ -7,11 +7,14 @@
 #include "models/formats/mapped_file.h"
 #include "models/formats/metadata.h"
 #include "models/formats/pickle.h"
+#include "models/formats/stored_zip.h"
 
 namespace consort {
 namespace {
 
 using Kind = PickleValue::Kind;
+
+constexpr std::string_view kZipMagic{"PK\3\4", 4};
 
 [[noreturn]] void corrupt(const std::string& what, const std::string& where = {}) {
   throw FormatError(ErrorKind::kCorrupt, what, where);
@@ -41,7 +44,7 @@ class TorchPickle final : public WeightSource {
     file_ = std::move(*file);
     parse();
   }
-  std::string format() const override { return "torch pickle"; }
+  std::string format() const override { return archive_ ? "torch zip" : "torch pickle"; }
   std::string location() const override { return file_.path(); }
   std::string architecture() const override { return ""; }
   const MetaValue* meta(std::string_view key) const override { return metadata_.find(key); }
@@ -52,6 +55,14 @@ class TorchPickle final : public WeightSource {
 
  private:
   void parse() {
+    const auto bytes = file_.bytes();
+    archive_ = bytes.size() >= kZipMagic.size() &&
+               std::memcmp(bytes.data(), kZipMagic.data(), kZipMagic.size()) == 0;
+    archive_ ? parse_archive() : parse_legacy();
+  }
+
+  // Five pickles, then the storages.
+  void parse_legacy() {
     ByteReader reader(file_.bytes());
     if (file_.size() < kTorchPickleMagic.size() ||
         reader.text(kTorchPickleMagic.size(), "the magic number") != kTorchPickleMagic)
@@ -66,6 +77,51 @@ class TorchPickle final : public WeightSource {
     for (std::size_t i = 0; i < state.items.size(); i += 2) declare(values, state.items[i + 1]);
     read_storages(keys, reader);
     for (std::size_t i = 0; i < state.items.size(); i += 2) add(values, state.items[i], state.items[i + 1]);
+  }
+
+  // NAME/data.pkl and, for each storage, NAME/data/KEY.
+  void parse_archive() {
+    const std::vector<StoredEntry> entries = read_stored_zip(file_.bytes());
+    constexpr std::string_view kPickle = "/data.pkl";
+    const auto pickle = std::find_if(entries.begin(), entries.end(), [&](const StoredEntry& e) {
+      return e.name.ends_with(kPickle) && e.name.find('/') == e.name.size() - kPickle.size();
+    });
+    if (pickle == entries.end()) throw FormatError(ErrorKind::kUnsupported, "a zip archive without data.pkl");
+    const std::string root(pickle->name.substr(0, pickle->name.size() - kPickle.size() + 1));
+    check_archive(entries, root);
+    ByteReader reader(pickle->data);
+    const Pickle values = Pickle::read(reader);
+    if (reader.remaining() != 0) corrupt("bytes are left over behind the pickle");
+    const PickleValue& state = state_dictionary(values);
+    for (std::size_t i = 0; i < state.items.size(); i += 2) declare(values, state.items[i + 1]);
+    for (const StoredEntry& entry : entries)
+      if (entry.name.starts_with(root + "data/")) take_storage(entry, entry.name.substr(root.size() + 5));
+    for (std::size_t i = 0; i < state.items.size(); i += 2) add(values, state.items[i], state.items[i + 1]);
+  }
+
+  static void check_archive(const std::vector<StoredEntry>& entries, const std::string& root) {
+    for (const StoredEntry& entry : entries) {
+      const std::string_view text(reinterpret_cast<const char*>(entry.data.data()), entry.data.size());
+      if (entry.name == root + "constants.pkl" || entry.name.starts_with(root + "code/"))
+        throw FormatError(ErrorKind::kUnsupported, "a TorchScript program", "",
+                          "save the state dictionary: torch.save(model.state_dict(), path)");
+      if (entry.name == root + "byteorder" && text != "little")
+        throw FormatError(ErrorKind::kUnsupported, "a checkpoint with big-endian numbers");
+      if (entry.name == root + "version" && text != "3\n" && text != "3" && text != "2\n" && text != "2")
+        throw FormatError(ErrorKind::kUnsupported, "an archive of version " + printable(text.substr(0, 16)));
+    }
+  }
+
+  // A storage that no tensor of the state dictionary names (an optimiser's) is passed over.
+  void take_storage(const StoredEntry& entry, std::string_view key) {
+    const auto it = storages_.find(std::string(key));
+    if (it == storages_.end()) return;
+    const std::string where = "storage " + printable(key);
+    if (it->second.data != nullptr) corrupt("a storage stands twice in the archive", where);
+    const std::size_t width = dtype_info(it->second.dtype).bytes;
+    if (entry.data.size() % width != 0 || entry.data.size() / width != it->second.count)
+      corrupt("a storage has another size than its tensors say", where);
+    it->second.data = aligned({reinterpret_cast<const char*>(entry.data.data()), entry.data.size()}, width);
   }
 
   static void check_machine(const Pickle& info) {
@@ -226,6 +282,7 @@ class TorchPickle final : public WeightSource {
   }
 
   MappedFile file_;
+  bool archive_ = false;  // the layout since torch 1.6
   std::map<std::string, Storage> storages_;
   std::uint64_t copied_ = 0;                 // bytes of transposed tensors
   std::vector<std::vector<double>> copies_;  // double: aligned for every element type

@@ -1,6 +1,7 @@
-// Reader of torch checkpoints in the layout before torch 1.6 (five pickles, then the storages; described in
-// the torch sources, torch/serialization.py, _legacy_save): state dictionaries of tensors and nothing else.
-// Memory-mapped; tensors are views into the file, or row by row copies of transposed ones.
+// Reader of torch checkpoints (torch/serialization.py): in the layout before torch 1.6 (_legacy_save: five
+// pickles, then the storages) and since (_save: a zip archive of stored entries, data.pkl and data/KEY).
+// State dictionaries of tensors and nothing else. Memory-mapped; tensors are views into the file, or row by
+// row copies of transposed ones.
 #pragma once
 
 #include <memory>

@@ -110,5 +110,68 @@ TEST_F(TorchPickleTest, BombsEndInAnErrorQuickly) {
   EXPECT_FALSE(open(torch_file(doubling + "s", {})));
 }
 
+const std::vector<TorchTensor> kTensors = {
+    {"a.weight", "7", {2, 3}, {3, 1}, 6}, {"turned", "7", {3, 2}, {1, 3}, 6}, {"scalar", "8", {}, {}, 1}};
+
+TEST_F(TorchPickleTest, ArchivesSinceTorch16AreRead) {
+  for (const bool long_numbers : {false, true}) {
+    const auto source = open(zip_archive(torch_zip_files(kTensors, kStorages), long_numbers));
+    ASSERT_TRUE(source) << source.error().line();
+    EXPECT_EQ((*source)->format(), "torch zip");
+    ASSERT_EQ((*source)->tensors().size(), 3u);
+    EXPECT_THAT(values_of((*source)->find("a.weight")->view), ElementsAre(1, 2, 3, 4, 5, 6));
+    EXPECT_THAT(values_of((*source)->find("turned")->view), ElementsAre(1, 4, 2, 5, 3, 6));
+    EXPECT_THAT(values_of((*source)->find("scalar")->view), ElementsAre(9));
+  }
+}
+
+TEST_F(TorchPickleTest, AStorageOfAnOptimiserIsPassedOver) {
+  auto files = torch_zip_files(kTensors, kStorages);
+  files.push_back({"archive/data/99", "abc"});
+  EXPECT_TRUE(open(zip_archive(files)));
+}
+
+TEST_F(TorchPickleTest, ArchivesThatAreNotWhatTorchWritesAreRefused) {
+  const auto line = [&](auto change) {
+    auto files = torch_zip_files(kTensors, kStorages);
+    change(files);
+    return error_of(zip_archive(files)).line();
+  };
+  EXPECT_THAT(line([](auto& f) { f[2].method = 8; }), HasSubstr("a compressed entry"));
+  EXPECT_THAT(line([](auto& f) { f[2].flags = 1; }), HasSubstr("an encrypted entry"));
+  EXPECT_THAT(line([](auto& f) { f[2].content.resize(20); }), HasSubstr("another size"));
+  EXPECT_THAT(line([](auto& f) { f[2].name = "archive/other"; }), HasSubstr("storage is not in the file"));
+  EXPECT_THAT(line([](auto& f) { f.push_back(f[2]); }), HasSubstr("stands twice"));
+  EXPECT_THAT(line([](auto& f) { f[1].content = "big"; }), HasSubstr("big-endian"));
+  EXPECT_THAT(line([](auto& f) { f.back().content = "11\n"; }), HasSubstr("version 11"));
+  EXPECT_THAT(line([](auto& f) { f.push_back({"archive/constants.pkl", ""}); }), HasSubstr("TorchScript"));
+  EXPECT_THAT(line([](auto& f) { f.erase(f.begin()); }), HasSubstr("without data.pkl"));
+  EXPECT_THAT(line([](auto& f) { f[0].content += "x"; }), HasSubstr("left over"));
+  EXPECT_THAT(line([](auto& f) { f[0].content.insert(2, "cos\nsystem\n"); }), HasSubstr("system"));
+}
+
+// Many entries of the directory that all name the same bytes (an "overlapping" bomb): what they give together
+// may not be more than the file has.
+TEST_F(TorchPickleTest, EntriesThatOverlapAreRefused) {
+  auto files = torch_zip_files(kTensors, kStorages);
+  files.push_back({"archive/data/big", std::string(4096, 'x')});
+  std::string bytes = zip_archive(files);
+  const std::size_t end = bytes.size() - 22, at = bytes.rfind("archive/data/big") - 46;
+  const std::string entry = bytes.substr(at, end - at);
+  std::string more;
+  constexpr std::size_t kCopies = 50;
+  for (std::size_t i = 0; i < kCopies; ++i) more += entry;
+  bytes.insert(end, more);
+  const std::size_t tail = bytes.size() - 22;
+  const auto count = static_cast<std::uint16_t>(files.size() + kCopies);
+  std::uint32_t size = 0;
+  std::memcpy(&size, bytes.data() + tail + 12, 4);
+  size += static_cast<std::uint32_t>(more.size());
+  std::memcpy(bytes.data() + tail + 8, &count, 2);
+  std::memcpy(bytes.data() + tail + 10, &count, 2);
+  std::memcpy(bytes.data() + tail + 12, &size, 4);
+  EXPECT_THAT(error_of(bytes).line(), HasSubstr("larger than the file"));
+}
+
 }  // namespace
 }  // namespace consort

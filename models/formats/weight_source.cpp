@@ -96,10 +96,9 @@ Result<std::unique_ptr<WeightSource>> open_weights(const std::string& path) {
   if (std::memcmp(magic.data(), "GGUF", 4) == 0 || ends_with(path, ".gguf")) return open_gguf(path);
   if (ends_with(path, ".safetensors")) return open_safetensors(path);
   if (ends_with(path, ".onnx")) return open_onnx(path);
-  if (std::string_view(magic.data(), magic.size()) == kTorchPickleMagic) return open_torch_pickle(path);
-  if (std::memcmp(magic.data(), "PK\3\4", 4) == 0)
-    return fail(ErrorKind::kUnsupported, "a torch checkpoint in a zip archive", path,
-                "save it as safetensors, or with torch.save(..., _use_new_zipfile_serialization=False)");
+  if (std::string_view(magic.data(), magic.size()) == kTorchPickleMagic ||
+      std::memcmp(magic.data(), "PK\3\4", 4) == 0)
+    return open_torch_pickle(path);
   return fail(ErrorKind::kUnsupported, "not a weight file that is known here", path,
               "give a .gguf, .safetensors or .onnx file, a torch checkpoint or a Hugging Face folder");
 }
