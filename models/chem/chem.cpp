@@ -154,6 +154,17 @@ Result<MoleculeGraph> parse_smiles(std::string_view smiles) {
   return molecule;
 }
 
+Result<std::string> scaffold_of(std::string_view smiles) {
+  CONSORT_CHECK_OK(check_text(smiles));
+  if (!library()) return tl::unexpected<Error>(library().error());
+  const ConsortChemLibrary& chem = **library();
+  Answer answer(chem);
+  CONSORT_CHECK_OK(run_with_stack(
+      smiles.size(), [&] { chem.scaffold(smiles.data(), smiles.size(), kMostAtoms, answer.get()); }));
+  CONSORT_CHECK_OK(status_of(answer));
+  return std::string(answer->text.data, answer->text.size);
+}
+
 Result<std::string> draw_molecule_svg(std::string_view smiles, const DrawingOptions& options) {
   CONSORT_CHECK_OK(check_text(smiles));
   if (options.width < 50 || options.width > 2000 || options.height < 50 || options.height > 2000)

@@ -36,6 +36,11 @@ struct MoleculeGraph {
 // "too-large: ..."; kNotFound when the library is not there; kMemory.
 Result<MoleculeGraph> parse_smiles(std::string_view smiles);
 
+// The Bemis-Murcko scaffold (Bemis and Murcko 1996: rings and what links them) as canonical SMILES without
+// stereo marks; empty for a molecule without rings. Molecules of one scaffold are near relatives. Errors as
+// above.
+Result<std::string> scaffold_of(std::string_view smiles);
+
 struct DrawingOptions {
   int width = 360, height = 280;  // pixels, 50 to 2000
   bool dark = false;              // for a dark background; the drawing's own background is transparent

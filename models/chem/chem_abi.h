@@ -12,7 +12,7 @@ extern "C" {
 #include <stdint.h>
 #endif
 
-enum { kConsortChemAbi = 1 };
+enum { kConsortChemAbi = 2 };
 
 /* What became of a SMILES text. */
 enum ConsortChemStatus {
@@ -63,6 +63,9 @@ struct ConsortChemLibrary {
   void (*draw_svg)(const char* smiles, size_t size, uint32_t most_atoms, int width, int height, int dark,
                    struct ConsortChemAnswer* answer);
   void (*release)(struct ConsortChemAnswer* answer);
+  /* The molecule's Bemis-Murcko scaffold (rings and what links them) as canonical SMILES without stereo
+   * marks, in text; empty when the molecule has no ring. */
+  void (*scaffold)(const char* smiles, size_t size, uint32_t most_atoms, struct ConsortChemAnswer* answer);
 };
 
 /* The one symbol that is looked up: "consort_chem_library". Never null. */

@@ -1,7 +1,9 @@
 // libconsort_chem: RDKit behind the C border of models/chem/chem_abi.h. Everything is caught here.
+#include <GraphMol/ChemTransforms/ChemTransforms.h>
 #include <GraphMol/MolDraw2D/MolDraw2DSVG.h>
 #include <GraphMol/RDKitBase.h>
 #include <GraphMol/SmilesParse/SmilesParse.h>
+#include <GraphMol/SmilesParse/SmilesWrite.h>
 #include <RDGeneral/RDLog.h>
 #include <RDGeneral/versions.h>
 
@@ -275,6 +277,17 @@ void draw_svg(const char* smiles, size_t size, uint32_t most_atoms, int width, i
   });
 }
 
+void scaffold(const char* smiles, size_t size, uint32_t most_atoms, ConsortChemAnswer* answer) {
+  answer_with(answer, [&](Owned& owned) {
+    const Molecule molecule = read_bounded(std::string(smiles, size), most_atoms);
+    const SilentLog silent;
+    const std::unique_ptr<RDKit::ROMol> core(RDKit::MurckoDecompose(*molecule));
+    constexpr bool kStereo = false;
+    owned.text = core ? RDKit::MolToSmiles(*core, kStereo) : std::string();
+    answer->text = {owned.text.data(), owned.text.size()};
+  });
+}
+
 void release(ConsortChemAnswer* answer) {
   delete static_cast<Owned*>(answer->owner);
   std::memset(answer, 0, sizeof *answer);
@@ -285,6 +298,7 @@ void release(ConsortChemAnswer* answer) {
 
 extern "C" __attribute__((visibility("default"))) const ConsortChemLibrary* consort_chem_library(void) {
   using namespace consort::chem_library;
-  static const ConsortChemLibrary library = {kConsortChemAbi, RDKit::rdkitVersion, parse, draw_svg, release};
+  static const ConsortChemLibrary library = {kConsortChemAbi, RDKit::rdkitVersion, parse, draw_svg, release,
+                                             scaffold};
   return &library;
 }

@@ -53,5 +53,18 @@ TEST(Smiles, EdgeCasesAreGraphsOrErrorsOfTheirKind) {
   EXPECT_EQ(errors, 17);
 }
 
+TEST(Smiles, ScaffoldsEqualTheReference) {
+  std::size_t rings = 0;
+  for (const auto& record : read_lines("scaffolds.jsonl")) {
+    const auto scaffold = scaffold_of(record["smiles"].get<std::string>());
+    ASSERT_TRUE(scaffold) << record["id"] << ": " << scaffold.error().line();
+    EXPECT_EQ(*scaffold, record["scaffold"].get<std::string>()) << record["id"];
+    rings += !scaffold->empty();
+  }
+  EXPECT_GT(rings, 20u);
+  EXPECT_FALSE(scaffold_of("C1CC"));
+  EXPECT_FALSE(scaffold_of(""));
+}
+
 }  // namespace
 }  // namespace consort::golden
