@@ -2,12 +2,15 @@
 // and blobs as their input.
 #include <cmath>
 #include <fstream>
+#include <functional>
 
 #include <gtest/gtest.h>
 
 #include "agents/calls/call_kinds.h"
 #include "agents/calls/scripted_models.h"
 #include "agents/calls/text_blobs.h"
+#include "models/formats/testing/synthetic_files.h"
+#include "models/probe/probe_file.h"
 #include "scheduler/blob/blob_store.h"
 #include "scheduler/host/host_rig.h"
 
@@ -117,14 +120,16 @@ class NetworkCalls : public ::testing::Test {
       same = holds(actual.as_array()[i], expected.as_array()[i]);
     return same;
   }
-  void run_case(const std::string& kind) {
+  using Prepare = std::function<Value(Value with)>;  // of a step's options; may be empty
+  void run_case(const std::string& kind, const std::function<Prepare(const Value& document)>& before = {}) {
     std::ifstream in(std::string(CONSORT_SOURCE_DIR) + "/agents/calls/" + kind + "/case.json");
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     const auto document = parse_json(text, kind);
     ASSERT_TRUE(document) << document.error().line();
     ASSERT_GT(document->get("steps").size(), 3u);
+    const Prepare prepare = before ? before(*document) : Prepare();
     for (const Value& step : document->get("steps").as_array()) {
-      const auto output = call(kind, step.get("with"));
+      const auto output = call(kind, prepare ? prepare(step.get("with")) : step.get("with"));
       if (const Value* error = step.find("error")) {
         ASSERT_FALSE(output) << write_json(step);
         EXPECT_EQ(error_kind_name(output.error().kind), error->as_string()) << output.error().line();
@@ -150,6 +155,37 @@ class NetworkCalls : public ::testing::Test {
 TEST_F(NetworkCalls, ClassifyCase) {
   host<NamingNetwork>();
   run_case("classify");
+}
+
+// The probe files that a case describes are written, and its steps name them by their full paths.
+TEST_F(NetworkCalls, ProbeCase) {
+  host<NamingNetwork>();
+  const testing::TemporaryFolder folder;
+  run_case("probe", [&](const Value& document) {
+    for (const auto& [name, described] : document.get("probes").as_object()) {
+      ProbeFile file;
+      file.unit_length = described.find("unit") != nullptr;
+      for (const Value& model : described.get("models").as_array())
+        file.encoders.push_back(
+            {model.as_string(),
+             described.find("digest") != nullptr ? described.get("digest").as_string() : "", 1});
+      for (const Value& d : described.get("heads").as_array()) {
+        Probe head;
+        head.kind = d.get("kind").as_string() == "ridge" ? ProbeKind::kRidge : ProbeKind::kLogistic;
+        head.target = d.get("target").as_string();
+        for (const Value& label : d.get("labels").as_array()) head.labels.push_back(label.as_string());
+        for (const Value& w : d.get("weights").as_array())
+          head.weights.push_back(static_cast<float>(w.as_number()));
+        head.bias = {static_cast<float>(d.get("bias").as_number())};
+        head.dimension = file.encoders.size();
+        file.heads.push_back(std::move(head));
+      }
+      EXPECT_TRUE(save_probes(file, folder.path() + "/" + name));
+    }
+    return [&folder](Value with) {
+      return with.with("probe", folder.path() + "/" + with.get("probe").as_string());
+    };
+  });
 }
 
 TEST_F(NetworkCalls, RerankCase) {

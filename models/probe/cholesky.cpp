@@ -3,30 +3,44 @@
 #include <algorithm>
 #include <cmath>
 
-namespace consort {
+#include "kernels/cpu/isa.h"
+#include "models/probe/gram_rows.h"
 
-void add_gram(SymmetricMatrix& matrix, std::span<const double> x, std::span<const double> weights) {
+namespace consort {
+namespace {
+
+// Four sums side by side: one alone waits for its own additions.
+double dot(const double* a, const double* b, std::size_t n) {
+  double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  std::size_t k = 0;
+  for (; k + 4 <= n; k += 4) {
+    s0 += a[k] * b[k];
+    s1 += a[k + 1] * b[k + 1];
+    s2 += a[k + 2] * b[k + 2];
+    s3 += a[k + 3] * b[k + 3];
+  }
+  for (; k < n; ++k) s0 += a[k] * b[k];
+  return (s0 + s1) + (s2 + s3);
+}
+
+}  // namespace
+
+void add_gram(SymmetricMatrix& matrix, std::span<const double> x) {
+  const bool wide = isa_supported(Isa::kAvx2);
   const std::size_t n = matrix.n, rows = n == 0 ? 0 : x.size() / n;
-  constexpr std::size_t kGroup =
-      4;  // rows a pass over the matrix: its loads and stores cost as much as the sums
-  for (std::size_t first = 0; first < rows; first += kGroup) {
-    const std::size_t count = std::min(kGroup, rows - first);
-    const double* r[kGroup];
-    double w[kGroup];
-    for (std::size_t k = 0; k < kGroup; ++k) {
-      const std::size_t row = first + std::min(k, count - 1);
-      r[k] = x.data() + row * n;
-      w[k] = k >= count ? 0.0 : weights.empty() ? 1.0 : weights[row];
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      double* out = matrix.row(i);
-      const double a = w[0] * r[0][i], b = w[1] * r[1][i], c = w[2] * r[2][i], d = w[3] * r[3][i];
-      for (std::size_t j = 0; j <= i; ++j)
-        out[j] += (a * r[0][j] + b * r[1][j]) + (c * r[2][j] + d * r[3][j]);
-    }
+  const std::vector<double> zeros(rows % kGramRows == 0 ? 0 : n, 0.0);
+  for (std::size_t first = 0; first < rows; first += kGramRows) {
+    const double* group[kGramRows];
+    for (std::size_t k = 0; k < kGramRows; ++k)
+      group[k] = first + k < rows ? x.data() + (first + k) * n : zeros.data();
+    (wide ? add_gram_rows_avx2 : add_gram_rows)(matrix.values.data(), n, group);
   }
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = i + 1; j < n; ++j) matrix.row(i)[j] = matrix.row(j)[i];
+}
+
+void add_gram_rows(double* matrix, std::size_t n, const double* const* rows) {
+  gram_rows(matrix, n, rows);
 }
 
 bool Cholesky::factor(SymmetricMatrix matrix) {
@@ -36,8 +50,7 @@ bool Cholesky::factor(SymmetricMatrix matrix) {
     double* row = lower_.row(i);
     for (std::size_t j = 0; j <= i; ++j) {
       const double* other = lower_.row(j);
-      double sum = row[j];
-      for (std::size_t k = 0; k < j; ++k) sum -= row[k] * other[k];
+      const double sum = row[j] - dot(row, other, j);
       if (j < i)
         row[j] = sum / other[j];
       else if (sum > 0 && std::isfinite(sum))

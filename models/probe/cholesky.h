@@ -16,9 +16,8 @@ struct SymmetricMatrix {
   const double* row(std::size_t r) const { return values.data() + r * n; }
 };
 
-// matrix += sum over rows r of weights[r] x_r x_r^T (weights empty: 1). x: [rows, n]. Rows are added in
-// order, in groups of four.
-void add_gram(SymmetricMatrix& matrix, std::span<const double> x, std::span<const double> weights = {});
+// matrix += sum over rows x_r x_r^T. x: [rows, n]. Rows are added in order, in groups of kGramRows.
+void add_gram(SymmetricMatrix& matrix, std::span<const double> x);
 
 // A = L L^T (Golub and Van Loan, section 4.2). `solve` overwrites b with the solution of A x = b.
 class Cholesky {

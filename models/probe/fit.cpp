@@ -8,15 +8,23 @@
 #include <numeric>
 
 #include "models/probe/solvers.h"
+#include "models/probe/split.h"
 
 namespace consort {
 namespace {
 
-std::uint64_t next_random(std::uint64_t& state) {  // splitmix64
-  std::uint64_t z = state += 0x9e3779b97f4a7c15ull;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
+Status check_folds(const ProbeData& data, int folds) {
+  if (data.folds.size() != data.examples())
+    return fail(ErrorKind::kInvalid, "probe: a fold for each example");
+  std::vector<std::size_t> sizes(static_cast<std::size_t>(folds), 0);
+  for (const int fold : data.folds) {
+    if (fold < 0 || fold >= folds) return fail(ErrorKind::kInvalid, "probe: a fold that does not exist");
+    ++sizes[static_cast<std::size_t>(fold)];
+  }
+  for (const std::size_t size : sizes)
+    if (size == data.examples())
+      return fail(ErrorKind::kInvalid, "probe: all examples are in one fold, nothing is left to fit on");
+  return {};
 }
 
 Status check(const ProbeData& data, const ProbeOptions& options) {
@@ -28,6 +36,7 @@ Status check(const ProbeData& data, const ProbeOptions& options) {
     if (!(penalty > 0 && std::isfinite(penalty))) return refuse("a penalty must be above 0");
   if (n < 2 * static_cast<std::size_t>(options.folds))
     return refuse(fmt::format("{} examples are too few for {} folds", n, options.folds));
+  if (!data.folds.empty()) CONSORT_CHECK_OK(check_folds(data, options.folds));
   for (const float v : data.embeddings)
     if (!std::isfinite(v)) return refuse("an embedding that is not finite");
   if (options.kind == ProbeKind::kRidge) {
@@ -120,31 +129,39 @@ ProbeScores ridge_scores(const ProbeData& data, const std::vector<double>& score
     variance += (data.numbers[i] - mean) * (data.numbers[i] - mean);
   }
   s.rmse = std::sqrt(squares / n);
-  s.r2 = 1 - squares / variance;
+  s.r2 = variance > 0 ? 1 - squares / variance : 0;
   s.predictions = scores;
   return s;
 }
 
-ProbeScores class_scores(const ProbeData& data, const std::vector<double>& scores, std::size_t rows) {
+// `p`: a probability for each class, summing to 1, row by row; `order`: what ranks the second of two classes.
+ProbeScores class_scores(const ProbeData& data, std::vector<double> p, std::span<const double> order) {
   ProbeScores s;
   const std::size_t n = data.examples(), classes = data.labels.size();
-  const auto sigmoid = [](double x) { return std::max(1.0 / (1.0 + std::exp(-x)), 1e-300); };
   for (std::size_t i = 0; i < n; ++i) {
-    std::vector<double> p(classes);
-    if (rows == 1)
-      p = {sigmoid(-scores[i]), sigmoid(scores[i])};
-    else
-      for (std::size_t c = 0; c < classes; ++c) p[c] = sigmoid(scores[i * rows + c]);
-    const double total = std::accumulate(p.begin(), p.end(), 0.0);
-    for (double& v : p) v /= total;
+    const auto row = std::span<const double>(p).subspan(i * classes, classes);
     const auto truth = static_cast<std::size_t>(data.classes[i]);
-    const auto best = static_cast<std::size_t>(std::max_element(p.begin(), p.end()) - p.begin());
+    const auto best = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
     if (best == truth) s.accuracy += 1.0 / static_cast<double>(n);
-    s.log_loss -= std::log(std::max(p[truth], 1e-300)) / static_cast<double>(n);
-    s.predictions.insert(s.predictions.end(), p.begin(), p.end());
+    s.log_loss -= std::log(std::max(row[truth], 1e-300)) / static_cast<double>(n);
   }
-  if (classes == 2) s.auc = roc_auc(scores, data.classes);
+  if (classes == 2) s.auc = roc_auc(order, data.classes);
+  s.predictions = std::move(p);
   return s;
+}
+
+std::vector<double> probabilities(const std::vector<double>& scores, std::size_t rows) {
+  const auto sigmoid = [](double x) { return std::max(1.0 / (1.0 + std::exp(-x)), 1e-300); };
+  std::vector<double> p;
+  for (std::size_t i = 0; i < scores.size(); i += rows) {
+    double total = 0;
+    if (rows == 1) p.push_back(sigmoid(-scores[i]));
+    for (std::size_t r = 0; r < rows; ++r) p.push_back(sigmoid(scores[i + r]));
+    const std::size_t classes = rows == 1 ? 2 : rows;
+    for (std::size_t c = 0; c < classes; ++c) total += p[p.size() - classes + c];
+    for (std::size_t c = 0; c < classes; ++c) p[p.size() - classes + c] /= total;
+  }
+  return p;
 }
 
 }  // namespace
@@ -171,26 +188,24 @@ double roc_auc(std::span<const double> scores, std::span<const std::int32_t> pos
   return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
 }
 
-std::vector<int> assign_folds(std::size_t examples, std::span<const std::int32_t> classes, int folds,
-                              std::uint64_t seed) {
-  std::vector<std::size_t> order(examples);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::uint64_t state = seed;
-  for (std::size_t i = examples; i > 1; --i) std::swap(order[i - 1], order[next_random(state) % i]);
-  if (!classes.empty())
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return classes[a] < classes[b]; });
-  std::vector<int> fold(examples);
-  for (std::size_t i = 0; i < examples; ++i)
-    fold[order[i]] = static_cast<int>(i % static_cast<std::size_t>(folds));
-  return fold;
+Result<ProbeScores> score_probe(const Probe& probe, const ProbeData& data) {
+  std::vector<double> answers, order;
+  for (std::size_t i = 0; i < data.examples(); ++i) {
+    CONSORT_TRY(answer, probe.apply(data.embeddings.subspan(i * data.dimension, data.dimension)));
+    answers.insert(answers.end(), answer.begin(), answer.end());
+    if (answer.size() == 2) order.push_back(answer[1]);
+  }
+  if (answers.empty()) return fail(ErrorKind::kInvalid, "no example to judge by", probe.target);
+  return probe.kind == ProbeKind::kRidge ? ridge_scores(data, answers)
+                                         : class_scores(data, std::move(answers), order);
 }
 
 Result<ProbeFit> fit_probe(const ProbeData& data, const ProbeOptions& options) {
   CONSORT_CHECK_OK(check(data, options));
   const bool ridge = options.kind == ProbeKind::kRidge;
   const std::size_t rows = ridge || data.labels.size() == 2 ? 1 : data.labels.size();
-  const std::vector<int> folds = assign_folds(data.examples(), data.classes, options.folds, options.seed);
+  std::vector<int> folds(data.folds.begin(), data.folds.end());
+  if (folds.empty()) folds = assign_folds(data.examples(), data.classes, options.folds, options.seed);
   CONSORT_TRY(found, search(data, options, folds, rows));
   std::vector<std::size_t> all(data.examples());
   std::iota(all.begin(), all.end(), std::size_t{0});
@@ -206,7 +221,8 @@ Result<ProbeFit> fit_probe(const ProbeData& data, const ProbeOptions& options) {
     fit.probe.weights.insert(fit.probe.weights.end(), line.weights.begin(), line.weights.end());
     fit.probe.bias.push_back(static_cast<float>(line.bias));
   }
-  fit.held_out = ridge ? ridge_scores(data, found.scores) : class_scores(data, found.scores, rows);
+  fit.held_out = ridge ? ridge_scores(data, found.scores)
+                       : class_scores(data, probabilities(found.scores, rows), found.scores);
   return fit;
 }
 

@@ -1,6 +1,6 @@
 // Fitting a probe. Ridge: Hoerl and Kennard 1970, the closed form of the penalised least squares. Logistic:
-// Newton's method (iteratively reweighted least squares; Hastie, Tibshirani, Friedman, section 4.4.1) with
-// the same penalty.
+// Newton's method (Hastie, Tibshirani, Friedman, section 4.4.1) with the same penalty, its steps by
+// preconditioned conjugate gradients (logistic.cpp).
 #pragma once
 
 #include <functional>
@@ -17,6 +17,8 @@ struct ProbeData {
   std::span<const double> numbers;        // ridge: one for each example
   std::span<const std::int32_t> classes;  // logistic: each within labels
   std::vector<std::string> labels;        // logistic: at least two, sorted
+  // A fold for each example, 0 to folds - 1 (split.h); empty: drawn by the seed, classes spread evenly.
+  std::span<const int> folds;
   std::size_t examples() const { return dimension == 0 ? 0 : embeddings.size() / dimension; }
 };
 
@@ -37,9 +39,12 @@ struct ProbeScores {
 };
 
 struct ProbeFit {
-  Probe probe;  // fitted on all examples; model, digest, target and level are left to the caller
+  Probe probe;  // fitted on all examples; the target's name is left to the caller
   ProbeScores held_out;
 };
+
+// The scores of a probe on examples that it was not fitted on. Errors: those of Probe::apply.
+Result<ProbeScores> score_probe(const Probe& probe, const ProbeData& data);
 
 // Errors: kInvalid for too few examples (fewer than two a fold, or a class with fewer than `folds`), values
 // that are not finite, targets that are all the same; kCancelled.
@@ -48,10 +53,5 @@ Result<ProbeFit> fit_probe(const ProbeData& data, const ProbeOptions& options);
 // Area under the ROC curve: the chance that a positive scores above a negative, ties half. 0.5 when a class
 // is missing.
 double roc_auc(std::span<const double> scores, std::span<const std::int32_t> positive);
-
-// A fold for each example, 0 to folds - 1; classes (may be empty) are spread evenly. The same seed gives the
-// same folds on every machine.
-std::vector<int> assign_folds(std::size_t examples, std::span<const std::int32_t> classes, int folds,
-                              std::uint64_t seed);
 
 }  // namespace consort

@@ -40,6 +40,12 @@ class TrainingSet {
   SymmetricMatrix gram_;
 };
 
+SymmetricMatrix with_penalty(const SymmetricMatrix& gram, double penalty);  // added to the diagonal
+
+// `y`: 0 or 1 for each example of the set. Rows in the order of the penalties.
+std::vector<LinearRow> fit_logistic(const TrainingSet& set, const std::vector<double>& y,
+                                    std::span<const double> penalties);
+
 // `targets`: of all examples of the data, indexed by TrainingSet::example(). Logistic targets are 0 and 1.
 std::vector<LinearRow> fit_row(const TrainingSet& set, const std::vector<double>& targets, ProbeKind kind,
                                std::span<const double> penalties);

@@ -15,6 +15,7 @@ void add_logits(CLI::App& app, CliContext& c);
 void add_memory(CLI::App& app, CliContext& c);
 void add_models(CLI::App& app, CliContext& c);
 void add_node(CLI::App& app, CliContext& c);
+void add_probe(CLI::App& app, CliContext& c);
 void add_render(CLI::App& app, CliContext& c);
 void add_rerank(CLI::App& app, CliContext& c);
 void add_run(CLI::App& app, CliContext& c);
