@@ -7,14 +7,12 @@ namespace consort {
 void GgufTokenizer::encode_cut(std::string_view text, const std::vector<SpecialMatch>& cuts,
                                std::vector<TokenId>& out) const {
   std::size_t at = 0;
-  bool after_special = true;
   for (const SpecialMatch& cut : cuts) {
-    if (cut.begin > at) encode_ordinary(text.substr(at, cut.begin - at), after_special, out);
+    if (cut.begin > at) encode_stretch(text.substr(at, cut.begin - at), at == 0, out);
     out.push_back(cut.id);
     at = cut.end;
-    after_special = true;
   }
-  if (at < text.size()) encode_ordinary(text.substr(at), after_special, out);
+  if (at < text.size()) encode_stretch(text.substr(at), at == 0, out);
 }
 
 std::vector<TokenId> GgufTokenizer::encode(std::string_view text, EncodeOptions options) const {

@@ -42,6 +42,11 @@ class GgufTokenizer : public Tokenizer {
   // token.
   virtual void encode_ordinary(std::string_view text, bool after_special,
                                std::vector<TokenId>& out) const = 0;
+  // A stretch of text between special tokens; `first`: it opens the text. By default encode_ordinary.
+  virtual void encode_stretch(std::string_view text, bool first, std::vector<TokenId>& out) const {
+    static_cast<void>(first);
+    encode_ordinary(text, true, out);
+  }
   // Whether decoding takes one leading space away (SentencePiece's dummy prefix).
   virtual bool strips_leading_space() const { return false; }
 

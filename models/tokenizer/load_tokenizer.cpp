@@ -3,6 +3,7 @@
 #include "models/tokenizer/clip_bpe.h"
 #include "models/tokenizer/gguf_tokenizer.h"
 #include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/unigram.h"
 #include "models/tokenizer/wordpiece.h"
 
 namespace consort {
@@ -13,9 +14,13 @@ Result<std::unique_ptr<Tokenizer>> load_tokenizer(const WeightSource& source) {
     std::error_code error;
     if (!std::filesystem::is_directory(folder, error)) folder = folder.parent_path();
     if (source.architecture() == "clip") return load_clip_bpe(folder.string());
-    if (std::filesystem::exists(folder / "spiece.model", error))
-      return fail(ErrorKind::kNotFound, "no tokenizer that this build reads", folder.string() + "/spiece.model",
-                  "SentencePiece unigram vocabularies are not supported; pictures can still be embedded");
+    if (source.architecture() != "bert" && is_unigram_folder(folder.string()))
+      return load_unigram(folder.string());
+    if (std::filesystem::exists(folder / "spiece.model", error) &&
+        !std::filesystem::exists(folder / "tokenizer.json", error))
+      return fail(ErrorKind::kNotFound, "no tokenizer that this build reads",
+                  folder.string() + "/spiece.model",
+                  "put the model's tokenizer.json beside it; pictures can be embedded without");
     return load_wordpiece(folder.string());
   }
   CONSORT_TRY(vocabulary, GgufVocabulary::read(source));

@@ -36,8 +36,13 @@ struct ClipWeights {
 
 class Clip final : public Network {
  public:
-  Clip(NetworkInfo info, PreprocessPlan plan, ClipWeights weights, std::shared_ptr<const Tokenizer> tokenizer)
-      : info_(std::move(info)), plan_(plan), weights_(std::move(weights)), tokenizer_(std::move(tokenizer)) {}
+  Clip(NetworkInfo info, PreprocessPlan plan, ClipWeights weights, std::shared_ptr<const Tokenizer> tokenizer,
+       std::optional<TokenId> text_padding)
+      : info_(std::move(info)),
+        plan_(plan),
+        weights_(std::move(weights)),
+        tokenizer_(std::move(tokenizer)),
+        text_padding_(text_padding) {}
   const NetworkInfo& info() const override { return info_; }
   Result<std::unique_ptr<Sample>> prepare(const NetworkInput& input) const override;
   Status forward(Exec& exec, std::span<const Sample* const> samples, NetworkOutput& output) override;
@@ -54,6 +59,7 @@ class Clip final : public Network {
   PreprocessPlan plan_;
   ClipWeights weights_;
   std::shared_ptr<const Tokenizer> tokenizer_;
+  std::optional<TokenId> text_padding_;  // SigLIP: texts are filled up, their last row stands for them
   OpRecorder* recorder_ = nullptr;
   LayerProbe probe_;
 };
@@ -74,7 +80,7 @@ Result<std::unique_ptr<Sample>> Clip::prepare_text(std::string_view text) const 
   if (tokenizer_ == nullptr)
     return fail(ErrorKind::kUnsupported,
                 "the folder has no tokenizer that this build reads: texts cannot be embedded", info_.id,
-                "CLIP's tokenizer.json, or vocab.json and merges.txt, are read");
+                "tokenizer.json, or CLIP's vocab.json and merges.txt, are read");
   auto sample = std::make_unique<TextSample>();
   sample->ids = tokenizer_->encode(text, {.add_special = true, .parse_special = true});
   const auto limit = static_cast<std::size_t>(weights_.text.config().positions);
@@ -83,6 +89,7 @@ Result<std::unique_ptr<Sample>> Clip::prepare_text(std::string_view text) const 
     sample->ids.push_back(tokenizer_->eos().value_or(0));
     sample->truncated = true;
   }
+  if (text_padding_) sample->ids.resize(limit, *text_padding_);
   for (const TokenId id : sample->ids)
     if (id < 0 || id >= weights_.text.config().vocabulary)
       return fail(ErrorKind::kInvalid, fmt::format("token {} is outside the model's vocabulary", id),
@@ -360,7 +367,14 @@ Result<std::unique_ptr<Network>> load(const Family& family, std::shared_ptr<cons
   info.weight_bytes = loader.bytes();
   info.weights_digest = weights_digest(*source, context.exec);
   w.arena = loader.take_arena();
-  return std::make_unique<Clip>(std::move(info), preprocessing.plan, std::move(w), std::move(tokenizer));
+  std::optional<TokenId> padding;
+  if (family.sigmoid) {
+    constexpr int kUsualPadding = 1;
+    CONSORT_TRY(id, hyper_parameter_or(*source, "text_config.pad_token_id", kUsualPadding, 0, 1 << 24));
+    padding = static_cast<TokenId>(id);
+  }
+  return std::make_unique<Clip>(std::move(info), preprocessing.plan, std::move(w), std::move(tokenizer),
+                                padding);
 }
 
 }  // namespace
@@ -375,8 +389,10 @@ Architecture clip_architecture() {
 
 Architecture siglip_architecture() {
   return {"siglip", nullptr,
-          [](std::shared_ptr<const WeightSource> source, std::shared_ptr<const Tokenizer>,
-             LoadContext& context) { return load(siglip_family(), std::move(source), nullptr, context); }};
+          [](std::shared_ptr<const WeightSource> source, std::shared_ptr<const Tokenizer> tokenizer,
+             LoadContext& context) {
+            return load(siglip_family(), std::move(source), std::move(tokenizer), context);
+          }};
 }
 
 }  // namespace consort
