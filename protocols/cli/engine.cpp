@@ -8,6 +8,7 @@
 
 #include "agents/calls/call_kinds.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/distance/distance.h"
 #include "memory/device/device_pool.h"
 #include "memory/device/process_memory.h"
 #include "memory/retrieval/retrieval.h"
@@ -98,7 +99,11 @@ Status Engine::Impl::start_store() {
   store_options.salvage_log = setup.salvage_log;
   CONSORT_TRY(opened, Store::open(directory, store_options));
   store = std::move(opened);
-  CONSORT_TRY(memory, Retrieval::open(*store));
+  const Isa isa = isa_from_name(context.options.isa).value_or(best_isa());
+  RetrievalOptions retrieval_options;
+  retrieval_options.dot = dot_function(isa);
+  retrieval_options.max_sim = max_sim_function(isa);
+  CONSORT_TRY(memory, Retrieval::open(*store, retrieval_options));
   retrieval = std::move(memory);
   CONSORT_TRY(runs, Journal::open(*store));
   journal = std::move(runs);
