@@ -12,7 +12,7 @@ namespace {
 
 // Sizes in pixels. A character of the 13 px font is at most 7.4 wide in common sans-serif faces.
 constexpr double kCharacter = 7.4, kSmall = 6.4, kPadding = 14, kGap = 26, kTask = 46, kHeader = 30,
-                 kLane = 16;
+                 kLane = 16, kWays = 16;  // between ways that leave one task
 
 double width_of(const std::string& text, double character) {
   const auto bytes = std::count_if(text.begin(), text.end(),
@@ -82,19 +82,33 @@ PlacedTask measure(const TaskShape& shape) {
   return task;
 }
 
+// Where the way of a jump runs down or up, from the group's left edge: right of the tasks that it and the
+// jumps before it pass, so that no two share a lane.
+double lane_of(const PlacedGroup& group, std::size_t index) {
+  double widest = 0;
+  for (std::size_t i = 0; i <= index; ++i) {
+    const JumpShape& jump = group.shape->jumps[i];
+    const int to = jump.to < 0 ? jump.from : jump.to;
+    for (int t = std::min(jump.from, to); t <= std::max(jump.from, to); ++t)
+      widest = std::max(widest, group.tasks[static_cast<std::size_t>(t)].box.width);
+  }
+  return (group.core + widest) / 2 + static_cast<double>(index + 1) * kLane;
+}
+
 PlacedGroup measure(const GroupShape& shape) {
   PlacedGroup group;
   group.shape = &shape;
-  double lanes = 0, height = shape.label.empty() ? 0 : 20;
+  double height = shape.label.empty() ? 0 : 20;
   for (const TaskShape& t : shape.tasks) {
     group.tasks.push_back(measure(t));
     group.core = std::max(group.core, group.tasks.back().box.width);
     height += group.tasks.back().box.height + kGap;
   }
+  double width = group.core;
   for (std::size_t i = 0; i < shape.jumps.size(); ++i)
-    lanes = std::max(lanes, static_cast<double>(i + 1) * kLane +
-                                width_of(shape.jumps[i].label + shape.jumps[i].leaves, kSmall) + 24);
-  group.box = {0, 0, group.core + lanes, height - kGap};
+    width = std::max(width,
+                     lane_of(group, i) + width_of(shape.jumps[i].label + shape.jumps[i].leaves, kSmall) + 24);
+  group.box = {0, 0, width, height - kGap};
   return group;
 }
 
@@ -148,6 +162,7 @@ class SvgWriter {
           --call: #173352; --switch: #40350f; --raise: #4a2020; } }
   .page { fill: var(--page); } text { fill: var(--ink); font-size: 13px; } .name { font-size: 16px; font-weight: 600; }
   .title { font-weight: 600; } .detail { fill: var(--soft); font-size: 11px; }
+  .over { paint-order: stroke; stroke: var(--page); stroke-width: 4px; }
   .task { fill: var(--box); stroke: var(--line); } .call { fill: var(--call); } .switch { fill: var(--switch); }
   .raise { fill: var(--raise); } .outer { fill: none; stroke: var(--line); stroke-dasharray: 4 3; }
   .way { fill: none; stroke: var(--soft); stroke-width: 1.3; marker-end: url(#tip); } .jump { stroke-dasharray: 5 3; }
@@ -189,28 +204,34 @@ class SvgWriter {
       out_ += fmt::format("<path class=\"way\" d=\"M{0:.1f} {1:.1f}V{2:.1f}\"/>\n", middle,
                           from.y + from.height, g.tasks[i + 1].box.y - 1);
     }
-    for (std::size_t i = 0; i < g.shape->jumps.size(); ++i) jump(g, g.shape->jumps[i], i);
+    std::string labels;  // over the ways of all jumps
+    for (std::size_t i = 0; i < g.shape->jumps.size(); ++i) labels += jump(g, g.shape->jumps[i], i);
+    out_ += labels;
   }
 
-  void jump(const PlacedGroup& g, const JumpShape& j, std::size_t lane) {
+  // Draws the way and returns its label.
+  std::string jump(const PlacedGroup& g, const JumpShape& j, std::size_t lane) {
     const Placed& from = g.tasks[static_cast<std::size_t>(j.from)].box;
     // Several ways leave one task: each a little lower, each in a lane of its own.
     const auto same =
         std::count_if(g.shape->jumps.begin(), g.shape->jumps.begin() + static_cast<std::ptrdiff_t>(lane),
                       [&](const JumpShape& other) { return other.from == j.from; });
     const double start_x = from.x + from.width;
-    const double start_y = from.y + std::min(from.height - 4, 10 + 12 * static_cast<double>(same));
-    const double x = g.box.x + g.core + static_cast<double>(lane + 1) * kLane;
+    const double start_y = from.y + std::min(from.height - 4, 9 + kWays * static_cast<double>(same));
+    const double x = g.box.x + lane_of(g, lane);
+    std::string words = j.label;
     if (j.to < 0) {
+      words = j.label.empty() ? j.leaves : j.label + " → " + j.leaves;
       out_ += fmt::format("<path class=\"way jump\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>\n", start_x, start_y, x);
-      text(x + 4, start_y + 4, "detail", j.label.empty() ? j.leaves : j.label + " → " + j.leaves);
-      return;
+    } else {
+      const Placed& to = g.tasks[static_cast<std::size_t>(j.to)].box;
+      const double end_y = to.y + (j.to <= j.from ? 8 : 14) + 4 * static_cast<double>(lane % 6);
+      out_ += fmt::format("<path class=\"way jump\" d=\"M{:.1f} {:.1f}H{:.1f}V{:.1f}H{:.1f}\"/>\n", start_x,
+                          start_y, x, end_y, to.x + to.width + 2);
     }
-    const Placed& to = g.tasks[static_cast<std::size_t>(j.to)].box;
-    const double end_y = to.y + (j.to <= j.from ? 8 : 14) + 4 * static_cast<double>(lane % 6);
-    out_ += fmt::format("<path class=\"way jump\" d=\"M{:.1f} {:.1f}H{:.1f}V{:.1f}H{:.1f}\"/>\n", start_x,
-                        start_y, x, end_y, to.x + to.width + 2);
-    if (!j.label.empty()) text(x + 4, start_y + 4, "detail", j.label);
+    if (words.empty()) return {};
+    return fmt::format("<text class=\"detail over\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 5,
+                       start_y + 4, escaped(words));
   }
 
   std::string out_;

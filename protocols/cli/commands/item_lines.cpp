@@ -8,15 +8,42 @@
 
 namespace consort {
 
-bool InputLines::next(std::string& line) {
+tl::unexpected<Error> line_too_long(const std::string& where) {
+  return fail(ErrorKind::kInvalid, "a line of more than " + std::to_string(kMostLineBytes >> 20) + " MiB",
+              where, "give large items as files");
+}
+
+// Forgets what is left of a line, a piece at a time.
+void InputLines::skip_line() {
   for (;;) {
-    const std::size_t end = buffer_.find('\n', at_);
+    const std::size_t end = buffer_.find('\n');
+    if (end != std::string::npos) {
+      buffer_.erase(0, end + 1);
+      return;
+    }
+    buffer_.clear();
+    if (ended_ || !fill()) return;
+  }
+}
+
+bool InputLines::next(std::string& line) {
+  too_long_ = false;
+  std::size_t searched = at_;
+  for (;;) {
+    const std::size_t end = buffer_.find('\n', searched);
     if (end != std::string::npos) {
       line.assign(buffer_, at_, end - at_);
       at_ = end + 1;
       return true;
     }
     buffer_.erase(0, std::exchange(at_, 0));
+    searched = buffer_.size();
+    if (buffer_.size() > kMostLineBytes) {
+      too_long_ = true;
+      line = buffer_.substr(0, 100);
+      skip_line();
+      return true;
+    }
     if (ended_ || !fill()) {
       if (buffer_.empty()) return false;
       line = std::exchange(buffer_, {});

@@ -12,19 +12,26 @@
 namespace consort {
 
 inline constexpr std::size_t kBlockItems = 128;
+// The longest line that is read. As values of JSON its numbers take up to fifty times as much.
+inline constexpr std::size_t kMostLineBytes = std::size_t{64} << 20;
 
 // Lines of standard input, which knows whether another one is there already.
 class InputLines {
  public:
-  bool next(std::string& line);  // waits; false at the end
-  bool ready();                  // next() would not wait
+  // Waits; false at the end. A line above kMostLineBytes is read past and comes as its beginning.
+  bool next(std::string& line);
+  bool too_long() const { return too_long_; }  // the last line was
+  bool ready();                                // next() would not wait
 
  private:
   bool fill();
+  void skip_line();
   std::string buffer_;
   std::size_t at_ = 0;
-  bool ended_ = false;
+  bool ended_ = false, too_long_ = false;
 };
+
+tl::unexpected<Error> line_too_long(const std::string& where);
 
 using ItemAnswers = std::vector<Result<Value>>;
 
@@ -77,7 +84,7 @@ Result<int> answer_lines(CliContext& context,
     if (context.stop.stop_requested()) return fail(ErrorKind::kCancelled, "interrupted", "standard input");
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = "line " + std::to_string(number);
-    auto line = parse_json(text, where);
+    auto line = lines.too_long() ? Result<Value>(line_too_long(where)) : parse_json(text, where);
     block.push_back(line ? read(*line, where) : forward_error(line));
     if (block.size() >= kBlockItems || !lines.ready()) CONSORT_CHECK_OK(flush());
   }
