@@ -31,6 +31,8 @@ Result<ByteCombiner> ByteCombiner::create(CombinerOptions options, std::size_t m
   if (members == 0) return fail(ErrorKind::kInvalid, "a mixture needs a member");
   if (!(options.alpha >= 0 && options.alpha <= 1))
     return fail(ErrorKind::kInvalid, "a fixed share is a number from 0 to 1", "alpha");
+  if (!(options.floor >= 0 && options.floor <= 0.001))
+    return fail(ErrorKind::kInvalid, "a floor is a number from 0 to 0.001", "floor");
   std::vector<double> weights = options.weights;
   if (weights.empty()) weights.assign(members, 1.0);
   if (weights.size() != members) return fail(ErrorKind::kInvalid, "give one weight a member", "weights");
@@ -44,7 +46,17 @@ Result<ByteCombiner> ByteCombiner::create(CombinerOptions options, std::size_t m
     return fail(ErrorKind::kInvalid, "no member has a weight above 0", "weights");
   ByteCombiner made(std::move(options));
   for (const double w : weights) made.log_weights_.push_back(std::log(w / sum));
+  made.dropped_.assign(members, false);
   return made;
+}
+
+void ByteCombiner::drop(std::size_t m) {
+  dropped_[m] = true;
+  log_weights_[m] = kNothing;
+  const double rest = log_sum(log_weights_);
+  const auto left = static_cast<double>(std::count(dropped_.begin(), dropped_.end(), false));
+  for (std::size_t i = 0; i < log_weights_.size(); ++i)
+    if (!dropped_[i]) log_weights_[i] = rest > kNothing ? log_weights_[i] - rest : -std::log(left);
 }
 
 std::vector<double> ByteCombiner::weights() const {
@@ -54,20 +66,21 @@ std::vector<double> ByteCombiner::weights() const {
   return out;
 }
 
-std::vector<double> ByteCombiner::combine(std::span<const std::vector<double>> members) const {
+std::vector<double> ByteCombiner::combine(std::span<const std::span<const double>> members) const {
   const std::vector<double> w = weights();
-  std::vector<double> p(members.front().size(), 0.0);
-  if (options_.rule != CombineRule::kLog) {
-    for (std::size_t m = 0; m < w.size(); ++m)
-      for (std::size_t i = 0; i < p.size(); ++i) p[i] += w[m] * members[m][i];
-    normalise(p);
-    return p;
+  std::size_t size = 0;
+  for (const auto& member : members) size = std::max(size, member.size());
+  std::vector<double> p(size, 0.0);
+  const bool log = options_.rule == CombineRule::kLog;
+  for (std::size_t m = 0; m < w.size(); ++m) {
+    if (!(w[m] > 0)) continue;
+    for (std::size_t i = 0; i < size; ++i)
+      p[i] += w[m] * (log ? std::log(std::max(members[m][i], options_.floor)) : members[m][i]);
   }
-  for (std::size_t m = 0; m < w.size(); ++m)
-    for (std::size_t i = 0; i < p.size(); ++i)
-      if (w[m] > 0) p[i] += w[m] * std::log(members[m][i]);
-  const double top = *std::max_element(p.begin(), p.end());
-  for (double& v : p) v = top > kNothing ? std::exp(v - top) : 0;
+  if (log) {
+    const double top = *std::max_element(p.begin(), p.end());
+    for (double& v : p) v = top > kNothing ? std::exp(v - top) : 0;
+  }
   normalise(p);
   return p;
 }
@@ -77,16 +90,17 @@ double ByteCombiner::observe(std::span<const double> log_probabilities) {
   // stays.
   std::vector<double> joint, present;
   for (std::size_t m = 0; m < log_weights_.size(); ++m) {
-    if (std::isnan(log_probabilities[m])) continue;
+    if (dropped_[m] || std::isnan(log_probabilities[m])) continue;
     joint.push_back(log_weights_[m] + log_probabilities[m]);
     present.push_back(log_weights_[m]);
   }
   if (joint.empty()) return std::numeric_limits<double>::quiet_NaN();
   const double there = log_sum(present), total = log_sum(joint);
   if (options_.rule == CombineRule::kBayes) {
-    const auto count = static_cast<double>(log_weights_.size());
+    const auto count = static_cast<double>(std::count(dropped_.begin(), dropped_.end(), false));
     std::size_t at = 0;
     for (std::size_t m = 0; m < log_weights_.size(); ++m) {
+      if (dropped_[m]) continue;
       if (!std::isnan(log_probabilities[m]) && total > kNothing) log_weights_[m] = joint[at] - total + there;
       at += std::isnan(log_probabilities[m]) ? 0 : 1;
       if (options_.alpha > 0) {

@@ -25,6 +25,7 @@ struct CombinerOptions {
   CombineRule rule = CombineRule::kBayes;
   double alpha = 0.005;         // bayes: share that is dealt out anew at each symbol, 0 to 1
   std::vector<double> weights;  // one a member, >= 0; empty = equal; normalised
+  double floor = 0;  // log: a member's least probability, so that what its covers gave up is no veto
 };
 
 // A value; one thread at a time.
@@ -33,12 +34,15 @@ class ByteCombiner {
   // Errors: kInvalid for no members, weights that do not fit, alpha out of range.
   static Result<ByteCombiner> create(CombinerOptions options, std::size_t members);
 
-  // members[m]: its distribution; all of one size. Sums to 1 (all 0 where no member gives anything).
-  std::vector<double> combine(std::span<const std::vector<double>> members) const;
+  // members[m]: its distribution; all of one size (those of dropped members are not looked at). Sums to 1
+  // (all 0 where no member gives anything).
+  std::vector<double> combine(std::span<const std::span<const double>> members) const;
   // The symbol came; log_probabilities[m]: ln p_m of it, -infinity allowed, NaN: the member says nothing and
   // keeps its weight. Returns ln p of the combination before the weights move: for linear and bayes.
   // REQUIRES: rule is not kLog.
   double observe(std::span<const double> log_probabilities);
+  // Member `m` says nothing any more: the others take its weight over. REQUIRES: one stays.
+  void drop(std::size_t m);
   std::vector<double> weights() const;  // that the next symbol is combined with; sum to 1
   std::size_t members() const { return log_weights_.size(); }
   CombineRule rule() const { return options_.rule; }
@@ -47,6 +51,7 @@ class ByteCombiner {
   explicit ByteCombiner(CombinerOptions options) : options_(std::move(options)) {}
   CombinerOptions options_;
   std::vector<double> log_weights_;  // ln, so that a member can come back from far behind
+  std::vector<bool> dropped_;
 };
 
 // The code length of a recorded sequence. log_probabilities[m][t]: ln p_m of the t-th symbol.

@@ -22,6 +22,11 @@ std::vector<std::vector<double>> recorded(int members, int length, std::uint64_t
 double sum(const std::vector<double>& v) {
   return std::accumulate(v.begin(), v.end(), 0.0);
 }
+std::vector<double> combined(CombineRule rule, const std::vector<double>& w,
+                             const std::vector<std::vector<double>>& p) {
+  const std::vector<std::span<const double>> views(p.begin(), p.end());
+  return ByteCombiner::create({rule, 0, w}, p.size())->combine(views);
+}
 double best(const std::vector<std::vector<double>>& lp) {
   double least = std::numeric_limits<double>::infinity();
   for (const auto& member : lp) least = std::min(least, -sum(member));
@@ -73,8 +78,8 @@ TEST(ByteCombiner, FixedShareFollowsAChangeThatBayesMisses) {
 TEST(ByteCombiner, PoolsKeepTheirIdentities) {
   const std::vector<std::vector<double>> p = {{0.7, 0.2, 0.1, 0}, {0.1, 0.3, 0.5, 0.1}};
   const std::vector<double> w = {0.25, 0.75};
-  const auto linear = ByteCombiner::create({CombineRule::kLinear, 0, w}, 2)->combine(p);
-  const auto log = ByteCombiner::create({CombineRule::kLog, 0, w}, 2)->combine(p);
+  const auto linear = combined(CombineRule::kLinear, w, p);
+  const auto log = combined(CombineRule::kLog, w, p);
   double z = 0;
   for (std::size_t i = 0; i < 4; ++i) z += std::pow(p[0][i], w[0]) * std::pow(p[1][i], w[1]);
   EXPECT_LE(z, 1);
@@ -89,6 +94,20 @@ TEST(ByteCombiner, PoolsKeepTheirIdentities) {
     }
   }
   EXPECT_EQ(log[3], 0);  // one member's veto
+}
+
+TEST(ByteCombiner, ADroppedMemberHasNoSayAnyMore) {
+  auto combiner = *ByteCombiner::create({CombineRule::kBayes, 0.1, {1, 1, 2}}, 3);
+  combiner.drop(2);
+  const std::vector<double> a = {0.5, 0.5}, b = {0.9, 0.1};
+  const std::vector<std::span<const double>> views = {a, b, {}};
+  EXPECT_NEAR(combiner.combine(views)[0], 0.7, 1e-15);
+  const std::vector<double> lp = {std::log(0.5), std::log(0.1), std::nan("")};
+  EXPECT_NEAR(combiner.observe(lp), std::log(0.3), 1e-15);
+  EXPECT_NEAR(combiner.weights()[0], 0.9 * 0.25 / 0.3 + 0.05, 1e-12);
+  EXPECT_EQ(combiner.weights()[2], 0);
+  combiner.drop(0);
+  EXPECT_NEAR(combiner.weights()[1], 1, 1e-15);
 }
 
 TEST(ByteCombiner, AMemberThatSaysNothingKeepsItsWeight) {

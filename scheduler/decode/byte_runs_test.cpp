@@ -27,30 +27,33 @@ double expected(std::vector<TokenId> tokens, TokenId next) {
 
 // A session driven by hand.
 struct Talk {
-  explicit Talk(EngineRig& r, std::vector<TokenId> prompt, std::string given = {}) : rig(r) {
-    auto slot = post("");
+  using Slot = std::shared_ptr<std::optional<Result<NextBytesResult>>>;
+  explicit Talk(EngineRig& r, std::vector<TokenId> prompt, std::string given = {}, int strands = 1)
+      : rig(r) {
+    auto slot = post({});
     const Status opened =
-        rig.engine->submit(ByteSessionJob{std::move(prompt), std::move(given), 256, {}, box});
+        rig.engine->submit(ByteSessionJob{std::move(prompt), std::move(given), 256, strands, {}, box});
     EXPECT_TRUE(opened);
     run();
     last = *slot;
   }
-  std::shared_ptr<std::optional<Result<NextBytesResult>>> post(const std::string& bytes, bool close = false) {
+  Slot post(std::vector<StrandStep> steps, bool close = false) {
     auto slot = std::make_shared<std::optional<Result<NextBytesResult>>>();
-    const Status put =
-        box->put({bytes, close, [slot](Result<NextBytesResult> r) { slot->emplace(std::move(r)); }});
+    const Status put = box->put(
+        {std::move(steps), close, [slot](Result<NextBytesResult> r) { slot->emplace(std::move(r)); }});
     EXPECT_TRUE(put);
     return slot;
   }
   void run() {
     while (rig.engine->need().work) rig.step();
   }
-  Result<NextBytesResult> say(const std::string& bytes, bool close = false) {
-    auto slot = post(bytes, close);
+  Result<NextBytesResult> say(std::vector<StrandStep> steps, bool close = false) {
+    auto slot = post(std::move(steps), close);
     run();
     EXPECT_TRUE(slot->has_value());
     return std::move(**slot);
   }
+  Result<NextBytesResult> say(const std::string& bytes) { return say({{0, bytes}}); }
   EngineRig& rig;
   std::shared_ptr<ByteMailbox> box = std::make_shared<ByteMailbox>();
   std::optional<Result<NextBytesResult>> last;
@@ -115,21 +118,21 @@ TEST(ByteSession, FollowsTheTextAndSleepsBetweenItsBytes) {
   for (const char c : std::string(", world")) {
     ASSERT_TRUE(now) << now.error().line();
     double sum = 0;
-    for (const double p : now->distribution) sum += p;
+    for (const double p : now->distribution(0)) sum += p;
     EXPECT_NEAR(sum, 1, 1e-12);
-    EXPECT_NEAR(std::log(now->distribution[256]), expected(seen, kEos), 1e-5);
+    EXPECT_NEAR(std::log(now->distribution(0)[256]), expected(seen, kEos), 1e-5);
     const TokenId id = letters(std::string(1, c)).front();
-    EXPECT_NEAR(std::log(now->distribution[static_cast<unsigned char>(c)]), expected(seen, id), 1e-5);
-    const double p = now->distribution[static_cast<unsigned char>(c)];
+    EXPECT_NEAR(std::log(now->distribution(0)[static_cast<unsigned char>(c)]), expected(seen, id), 1e-5);
+    const double p = now->distribution(0)[static_cast<unsigned char>(c)];
     now = talk.say(std::string(1, c));
-    EXPECT_NEAR(now->logprob_nats, std::log(p), 1e-12);
+    EXPECT_NEAR(now->logprobs_nats[0], std::log(p), 1e-12);
     EXPECT_FALSE(rig.engine->need().work);  // asleep, though its job is open
     EXPECT_FALSE(rig.engine->idle());
     seen.push_back(id);
   }
-  EXPECT_TRUE(talk.say("", true));
+  EXPECT_TRUE(talk.say({}, true));
   EXPECT_TRUE(rig.engine->idle());
-  EXPECT_FALSE(talk.box->put({"x", false, {}}));
+  EXPECT_FALSE(talk.box->put({{}, false, {}}));
 }
 
 TEST(ByteSession, SeveralBytesAtOnceAreTheSameAsOneByOne) {
@@ -138,10 +141,39 @@ TEST(ByteSession, SeveralBytesAtOnceAreTheSameAsOneByOne) {
   for (const char c : std::string("def")) (void)one.say(std::string(1, c));
   const auto a = one.say("g"), b = all.say("defg");
   ASSERT_TRUE(a && b);
-  EXPECT_EQ(a->distribution, b->distribution);
+  EXPECT_EQ(a->distributions, b->distributions);
   Talk healed(rig, letters("abcd"), "efg");  // as if the prompt's last bytes were covered anew
-  EXPECT_EQ((*healed.last)->distribution, b->distribution);
-  EXPECT_EQ((*healed.last)->logprob_nats, 0);
+  EXPECT_EQ((*healed.last)->distributions, b->distributions);
+  EXPECT_EQ((*healed.last)->logprobs_nats[0], 0);
+}
+
+TEST(ByteSession, StrandsGoTheirOwnWaysAsOneBatch) {
+  EngineRig rig;
+  Talk one(rig, letters("abc")), two(rig, letters("abc")), all(rig, letters("abc"), {}, 3);
+  auto now = all.say({{0, "x"}, {0, "y"}, {0, "z"}});
+  ASSERT_TRUE(now) << now.error().line();
+  EXPECT_EQ(now->strands(), 3u);
+  const auto steps_before = rig.engine->stats().steps;
+  now = all.say({{1, "p"}, {1, "q"}, {0, "r"}});  // z ends
+  ASSERT_TRUE(now);
+  EXPECT_EQ(rig.engine->stats().steps, steps_before + 1);
+  now = all.say({{2, ""}, {0, "!"}});
+  ASSERT_TRUE(now);
+  (void)one.say("xr");
+  (void)two.say("yp");
+  const auto a = one.say(""), b = two.say("!");
+  ASSERT_EQ(now->strands(), 2u);
+  for (std::size_t i = 0; i < 257; ++i) {
+    EXPECT_EQ(now->distribution(0)[i], a->distribution(0)[i]);
+    EXPECT_EQ(now->distribution(1)[i], b->distribution(0)[i]);
+  }
+  EXPECT_EQ(now->logprobs_nats[1], b->logprobs_nats[0]);
+  EXPECT_FALSE(all.say({{0, "a"}, {2, "b"}}));                     // no such strand
+  EXPECT_FALSE(all.say({{0, ""}, {0, ""}, {0, ""}, {0, ""}}));     // more than it was opened for
+  EXPECT_TRUE(all.say({{1, "a"}}));                                // and is still there
+  for (Talk* talk : {&one, &two, &all}) EXPECT_TRUE(talk->say({}, true));
+  EXPECT_TRUE(rig.engine->idle());
+  EXPECT_EQ(rig.engine->kv().stats().pages_shared, 0u);
 }
 
 TEST(ByteSession, ImpossibleBytesAreHealed) {
@@ -152,9 +184,9 @@ TEST(ByteSession, ImpossibleBytesAreHealed) {
       "e");
   ASSERT_TRUE(after) << after.error().line();
   EXPECT_GE(after->healed, 1);
-  EXPECT_LT(after->logprob_nats, -80);
+  EXPECT_LT(after->logprobs_nats[0], -80);
   std::vector<TokenId> seen = letters("abcde");  // what the tokenizer makes of it
-  EXPECT_NEAR(std::log(after->distribution['f']), expected(seen, letters("f").front()), 1e-5);
+  EXPECT_NEAR(std::log(after->distribution(0)['f']), expected(seen, letters("f").front()), 1e-5);
 }
 
 TEST(ByteSession, EndsAtItsLimitAndWithItsEngine) {
@@ -164,8 +196,8 @@ TEST(ByteSession, EndsAtItsLimitAndWithItsEngine) {
   EXPECT_FALSE(over);
   auto slot = std::make_shared<std::optional<Result<NextBytesResult>>>();
   auto box = std::make_shared<ByteMailbox>();
-  ASSERT_TRUE(box->put({"", false, [slot](Result<NextBytesResult> r) { slot->emplace(std::move(r)); }}));
-  ASSERT_TRUE(rig.engine->submit(ByteSessionJob{letters("abc"), {}, 64, {}, box}));
+  ASSERT_TRUE(box->put({{}, false, [slot](Result<NextBytesResult> r) { slot->emplace(std::move(r)); }}));
+  ASSERT_TRUE(rig.engine->submit(ByteSessionJob{letters("abc"), {}, 64, 1, {}, box}));
   rig.engine.reset();
   ASSERT_TRUE(slot->has_value());
   EXPECT_FALSE(**slot);

@@ -72,7 +72,7 @@ struct ByteScoreJob {
 class ByteMailbox {
  public:
   struct Letter {
-    std::string bytes;
+    std::vector<StrandStep> steps;  // empty: nothing moves
     bool close = false;
     std::function<void(Result<NextBytesResult>)> done;
   };
@@ -93,6 +93,7 @@ struct ByteSessionJob {
   std::vector<TokenId> prompt;  // computed before; at least one token
   std::string given;            // bytes that follow it and are covered, not reported
   int max_bytes = 4096;         // that will come; memory is promised for them
+  int max_strands = 1;
   CoverOptions cover;
   std::shared_ptr<ByteMailbox> box;
 };

@@ -149,6 +149,9 @@ Status LanguageEngine::submit(ByteSessionJob job, JobTicket ticket) {
   if (job.max_bytes < 1 || job.max_bytes > kMaxSessionBytes)
     return fail(ErrorKind::kInvalid,
                 fmt::format("a session of {} bytes, 1 to {} are allowed", job.max_bytes, kMaxSessionBytes));
+  if (job.max_strands < 1 || job.max_strands > kMaxStrands)
+    return fail(ErrorKind::kInvalid,
+                fmt::format("a session of {} strands, 1 to {} are allowed", job.max_strands, kMaxStrands));
   return impl_->core->enqueue(make_run(std::move(job), std::move(ticket)));
 }
 

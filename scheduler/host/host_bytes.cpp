@@ -46,9 +46,10 @@ Status HostCore::open_bytes(const CallPtr& call, const WireRequest& request) {
   CONSORT_TRY(prompt, byte_prompt(*model_.tokenizer, model_.chat, r.prompt, r.heal));
   const std::string name = new_session_name();
   auto box = std::make_shared<ByteMailbox>();
-  ByteSessionJob job{std::move(prompt.tokens), std::move(prompt.given), r.max_bytes, r.cover, box};
+  ByteSessionJob job{
+      std::move(prompt.tokens), std::move(prompt.given), r.max_bytes, r.max_strands, r.cover, box};
   CONSORT_CHECK_OK(
-      box->put({"", false, [answer = answering<NextBytesResult>(call), name](Result<NextBytesResult> result) {
+      box->put({{}, false, [answer = answering<NextBytesResult>(call), name](Result<NextBytesResult> result) {
                   if (result) result->session = name;
                   answer(std::move(result));
                 }}));
@@ -73,7 +74,7 @@ Status HostCore::next_bytes(const CallPtr& call, const WireRequest& request) {
     if (r.close) sessions_.erase(at);
   }
   CONSORT_CHECK_OK(box->put(
-      {std::move(r.bytes), r.close,
+      {std::move(r.steps), r.close,
        [answer = answering<NextBytesResult>(call), name = r.session](Result<NextBytesResult> result) {
          if (result) result->session = name;
          answer(std::move(result));
@@ -86,7 +87,7 @@ void HostCore::end_sessions(const std::string& client) {
   std::lock_guard lock(mutex_);
   const std::string prefix = HostCall::key_of(client, "");
   for (auto at = sessions_.lower_bound(prefix); at != sessions_.end() && at->first.rfind(prefix, 0) == 0;) {
-    (void)at->second->put({"", true, [](const Result<NextBytesResult>&) {}});
+    (void)at->second->put({{}, true, [](const Result<NextBytesResult>&) {}});
     at = sessions_.erase(at);
   }
   if (language_) language_->poke();

@@ -47,14 +47,18 @@ TEST(Wire, RequestsAndResultsAboutBytesComeBackAsTheyWere) {
   tensors.clear();
   NextBytesResult n;
   n.session = "abc";
-  n.distribution.assign(257, 1.0 / 257);
+  n.distributions.assign(2 * 257, 1.0 / 257);
+  n.logprobs_nats = {-1.5, -0.25};
+  n.kept = {1, 0.5};
   n.full = true;
   const auto next = read_next_bytes_result(*parse_json(write_json(to_wire(n, tensors))), tensors);
   ASSERT_TRUE(next);
-  EXPECT_EQ(next->distribution, n.distribution);
+  EXPECT_EQ(next->distributions, n.distributions);
+  EXPECT_EQ(next->logprobs_nats, n.logprobs_nats);
+  EXPECT_EQ(next->kept, n.kept);
   EXPECT_TRUE(next->full);
   tensors.clear();
-  n.distribution.pop_back();
+  n.distributions.pop_back();
   EXPECT_FALSE(read_next_bytes_result(*parse_json(write_json(to_wire(n, tensors))), tensors));
 }
 
@@ -91,14 +95,14 @@ TEST(HostBytes, ASessionGivesTheSameAsTheScores) {
   const auto bytes = rig.wait(model.score_bytes(score, {}));
   for (std::size_t i = 9; i < score.text.size(); ++i) {
     const auto symbol = static_cast<unsigned char>(score.text[i]);
-    EXPECT_NEAR(std::log(now->distribution[symbol]), bytes->byte_logprobs[i], 1e-6);
-    now = rig.wait(model.next_bytes({now->session, score.text.substr(i, 1), false}, {}));
+    EXPECT_NEAR(std::log(now->distribution(0)[symbol]), bytes->byte_logprobs[i], 1e-6);
+    now = rig.wait(model.next_bytes({now->session, {{0, score.text.substr(i, 1)}}, false}, {}));
     ASSERT_TRUE(now) << now.error().line();
-    EXPECT_NEAR(now->logprob_nats, bytes->byte_logprobs[i], 1e-6);
+    EXPECT_NEAR(now->logprobs_nats[0], bytes->byte_logprobs[i], 1e-6);
   }
   const std::string session = now->session;
-  EXPECT_TRUE(rig.wait(model.next_bytes({session, "", true}, {})));
-  const auto gone = rig.wait(model.next_bytes({session, "x", false}, {}));
+  EXPECT_TRUE(rig.wait(model.next_bytes({session, {}, true}, {})));
+  const auto gone = rig.wait(model.next_bytes({session, {{0, "x"}}, false}, {}));
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().kind, ErrorKind::kNotFound);
 }
@@ -114,7 +118,7 @@ TEST(HostBytes, UnloadingEndsSessions) {
   }
   ASSERT_TRUE(rig.directory->unload("a"));
   const ModelHandle again = rig.acquire("a");
-  EXPECT_FALSE(rig.wait(again.next_bytes({session, "x", false}, {})));
+  EXPECT_FALSE(rig.wait(again.next_bytes({session, {{0, "x"}}, false}, {})));
 }
 
 }  // namespace

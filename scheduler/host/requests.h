@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -131,30 +132,44 @@ struct ScoreBytesResult {
   Usage usage;
 };
 
-// A session: a model's distribution of the next byte while a text grows. It lives in the model's host until
-// it is closed, kSessionIdle without a request have passed, or the model is unloaded.
+// A session: a model's distribution of the next byte while texts grow behind one prompt. It lives in the
+// model's host until it is closed, kSessionIdle without a request have passed, or the model is unloaded. It
+// begins with one text (strand); a request may go on from one strand in several ways (beams, samples), and
+// all strands are computed as one batch.
 inline constexpr std::chrono::seconds kSessionIdle{120};
+inline constexpr int kMaxStrands = 64;
 struct OpenBytesRequest {
   Prompt prompt;
-  int max_bytes = 4096;  // that will be asked for; memory is promised for them
+  int max_bytes = 4096;  // of a strand, that will be asked for; memory is promised for them
+  int max_strands = 1;   // at once; at most kMaxStrands
   int heal = 0;  // ordinary tokens at the prompt's end whose bytes are covered anew (their cut was arbitrary)
   CoverOptions cover;
 };
+struct StrandStep {
+  int from = 0;       // a strand of the last answer
+  std::string bytes;  // that follow it; may be empty
+};
 struct NextBytesRequest {
   std::string session;
-  std::string bytes;   // appended; may be empty
-  bool close = false;  // then ends the session; no distribution
+  std::vector<StrandStep> steps;  // the strands of the answer; those that no step goes on from end
+  bool close = false;             // ends the session; no distribution
 };
 struct NextBytesResult {
   std::string session;
-  std::vector<double> distribution;  // [257]: probabilities of the next byte, and of the end
-  double logprob_nats = 0;           // of the bytes given
-  double kept = 1;                   // the least share that pruning left at one of them
-  int states = 0;
-  std::int64_t forwards = 0;  // rows computed so far, the prompt's not counted
-  int healed = 0;             // times that no cover was left and the text was encoded anew
-  bool full = false;          // the context has no room for another token
-  Usage usage;                // so far
+  std::vector<double> distributions;  // [strands, 257]: probabilities of the next byte, and of the end
+  std::vector<double> logprobs_nats;  // [strands]: of the bytes given
+  std::vector<double> kept;           // [strands]: the least share that pruning left at one of them
+  int states = 0;                     // of all strands
+  std::int64_t forwards = 0;          // rows computed so far, the prompt's not counted
+  int healed = 0;     // times that no cover was left and the text was encoded anew
+  bool full = false;  // the context has no room for another token
+  Usage usage;        // so far
+
+  std::size_t strands() const { return logprobs_nats.size(); }
+  std::span<const double> distribution(std::size_t strand) const {  // [257]
+    const std::size_t symbols = distributions.size() / strands();
+    return std::span(distributions).subspan(strand * symbols, symbols);
+  }
 };
 
 // One item for a network. Bytes are shared, never copied in one process. Without a kind the model decides:

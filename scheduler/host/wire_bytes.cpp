@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "models/alphabet/byte_vocabulary.h"
 #include "scheduler/host/wire.h"
 #include "scheduler/host/wire_parts.h"
 #include "scheduler/host/wire_reader.h"
@@ -81,6 +82,7 @@ Result<ScoreBytesRequest> read_score_bytes_request(const Value& v) {
 Value to_wire(const OpenBytesRequest& r) {
   return Value::object({{"prompt", wire_prompt(r.prompt)},
                         {"max_bytes", r.max_bytes},
+                        {"max_strands", r.max_strands},
                         {"heal", r.heal},
                         {"cover", cover_value(r.cover)}});
 }
@@ -91,6 +93,7 @@ Result<OpenBytesRequest> read_open_bytes_request(const Value& v) {
   const Value* prompt = reader.take("prompt", Value::Type::kObject);
   const Value* cover = reader.take("cover", Value::Type::kObject, Presence::kOptional);
   reader.read("max_bytes", out.max_bytes, Presence::kOptional);
+  reader.read("max_strands", out.max_strands, Presence::kOptional);
   reader.read("heal", out.heal, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
   CONSORT_TRY(read, read_wire_prompt(*prompt));
@@ -101,17 +104,29 @@ Result<OpenBytesRequest> read_open_bytes_request(const Value& v) {
 }
 
 Value to_wire(const NextBytesRequest& r) {
+  Value::Array steps;
+  for (const StrandStep& step : r.steps)
+    steps.push_back(Value::object({{"from", step.from}, {"bytes", wire_text(step.bytes)}}));
   return Value::object(
-      {{"session", wire_text(r.session)}, {"bytes", wire_text(r.bytes)}, {"close", r.close}});
+      {{"session", wire_text(r.session)}, {"steps", Value::array(std::move(steps))}, {"close", r.close}});
 }
 
 Result<NextBytesRequest> read_next_bytes_request(const Value& v) {
   NextBytesRequest out;
   WireReader reader(v, "next_bytes request");
   reader.read("session", out.session);
-  reader.read("bytes", out.bytes, Presence::kOptional);
+  const Value* steps = reader.take("steps", Value::Type::kArray, Presence::kOptional);
   reader.read("close", out.close, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
+  if (steps == nullptr) return out;
+  for (const Value& entry : steps->as_array()) {
+    StrandStep step;
+    WireReader one(entry, "next_bytes step");
+    one.read("from", step.from);
+    one.read("bytes", step.bytes);
+    CONSORT_CHECK_OK(one.finish());
+    out.steps.push_back(std::move(step));
+  }
   return out;
 }
 
@@ -143,10 +158,10 @@ Result<ScoreBytesResult> read_score_bytes_result(const Value& v, const std::vect
 }
 
 Value to_wire(const NextBytesResult& r, std::vector<TensorLease>& tensors) {
-  tensors.push_back(lease("distribution", r.distribution, DType::kF64));
+  tensors.push_back(lease("distributions", r.distributions, DType::kF64));
+  tensors.push_back(lease("logprobs", r.logprobs_nats, DType::kF64));
+  tensors.push_back(lease("kept", r.kept, DType::kF64));
   return Value::object({{"session", wire_text(r.session)},
-                        {"logprob_nats", wire_number(r.logprob_nats)},
-                        {"kept", wire_number(r.kept)},
                         {"states", r.states},
                         {"forwards", r.forwards},
                         {"healed", r.healed},
@@ -158,8 +173,6 @@ Result<NextBytesResult> read_next_bytes_result(const Value& v, const std::vector
   NextBytesResult out;
   WireReader reader(v, "next_bytes result");
   reader.read("session", out.session);
-  reader.read("logprob_nats", out.logprob_nats);
-  reader.read("kept", out.kept);
   reader.read("states", out.states);
   reader.read("forwards", out.forwards);
   reader.read("healed", out.healed);
@@ -168,9 +181,10 @@ Result<NextBytesResult> read_next_bytes_result(const Value& v, const std::vector
   CONSORT_CHECK_OK(reader.finish());
   CONSORT_TRY(usage, read_usage(used));
   out.usage = usage;
-  CONSORT_CHECK_OK(take(tensors, "distribution", DType::kF64, out.distribution));
-  if (!out.distribution.empty() && out.distribution.size() != 257)
-    return fail(ErrorKind::kInvalid, "the distribution does not have 257 entries", "next_bytes result");
+  CONSORT_CHECK_OK(take(tensors, "logprobs", DType::kF64, out.logprobs_nats));
+  const auto strands = static_cast<std::int64_t>(out.logprobs_nats.size());
+  CONSORT_CHECK_OK(take(tensors, "kept", DType::kF64, out.kept, strands));
+  CONSORT_CHECK_OK(take(tensors, "distributions", DType::kF64, out.distributions, strands * kByteSymbols));
   return out;
 }
 
