@@ -27,6 +27,8 @@ struct Rule {
   std::function<std::string(const GenerateRequest&)> write;  // the text
   std::function<double(const Prompt&, const std::string& candidate)> log_likelihood;
   std::optional<Error> failure;  // every request fails with it
+  // Sessions of bytes: [257] behind a text; a text's failure may be thrown as an Error.
+  std::function<std::vector<double>(const std::string& text)> next_byte;
 };
 
 // Remembers what every model was asked, in the order of arrival.
@@ -52,13 +54,61 @@ class ScriptedModels final : public ModelDirectory {
     return seats_[id].scored;
   }
 
+  std::vector<OpenBytesRequest> opened(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    return seats_[id].opened;
+  }
+  int open_sessions(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    return seats_[id].open;
+  }
+
  private:
   struct Seat {
     Rule rule;
     std::unique_ptr<Endpoint> endpoint;
     std::vector<GenerateRequest> written;
     std::vector<ScoreRequest> scored;
+    std::vector<OpenBytesRequest> opened;
+    int open = 0;
+    std::vector<std::string> strands;  // of the one session
   };
+
+  static NextBytesResult bytes_of(const Seat& seat) {
+    NextBytesResult result;
+    result.session = "s";
+    for (const std::string& text : seat.strands) {
+      const auto p = seat.rule.next_byte(text);
+      result.distributions.insert(result.distributions.end(), p.begin(), p.end());
+      result.logprobs_nats.push_back(0);
+      result.kept.push_back(1);
+    }
+    result.forwards = 7;
+    result.usage.prompt_tokens = 10;
+    return result;
+  }
+
+  // Only one session a model.
+  static void bytes(Seat& seat, const WireRequest& request, Message& reply) {
+    if (request.op == "open_bytes") {
+      seat.opened.push_back(*read_open_bytes_request(request.request));
+      seat.strands = {""};
+      ++seat.open;
+    } else {
+      const NextBytesRequest asked = *read_next_bytes_request(request.request);
+      std::vector<std::string> next;
+      for (const StrandStep& step : asked.steps)
+        next.push_back(seat.strands.at(static_cast<std::size_t>(step.from)) + step.bytes);
+      seat.strands = std::move(next);
+      seat.open -= asked.close ? 1 : 0;
+    }
+    try {
+      reply.body = to_wire(bytes_of(seat), reply.tensors);
+    } catch (const Error& error) {
+      reply.type = MessageType::kError;
+      reply.body = to_wire(error);
+    }
+  }
 
   void answer(const std::string& id, Message m) {
     if (m.type != MessageType::kRequest) return;
@@ -73,6 +123,8 @@ class ScriptedModels final : public ModelDirectory {
     if (seat.rule.failure) {
       reply.type = MessageType::kError;
       reply.body = to_wire(*seat.rule.failure);
+    } else if (request->op == "open_bytes" || request->op == "next_bytes") {
+      bytes(seat, *request, reply);
     } else if (request->op == "generate") {
       seat.written.push_back(*read_generate_request(request->request));
       GenerateResult result;

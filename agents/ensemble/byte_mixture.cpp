@@ -49,7 +49,14 @@ const Value& byte_mixture_schema() {
 }
 
 std::string_view combine_rule_name(CombineRule rule) {
-  return rule == CombineRule::kBayes ? "bayes" : rule == CombineRule::kLinear ? "linear" : "log";
+  switch (rule) {
+    case CombineRule::kBayes: return "bayes";
+    case CombineRule::kLinear: return "linear";
+    case CombineRule::kLog: return "log";
+    case CombineRule::kContrast: return "contrast";
+    case CombineRule::kProxy: return "proxy";
+  }
+  return "";
 }
 
 Result<ByteMixtureOptions> read_byte_mixture(const Value& options) {
@@ -60,11 +67,17 @@ Result<ByteMixtureOptions> read_byte_mixture(const Value& options) {
     return tl::unexpected<Error>(std::move(error));
   }
   ByteMixtureOptions out;
-  for (const CombineRule rule : {CombineRule::kBayes, CombineRule::kLinear, CombineRule::kLog})
+  for (const CombineRule rule : {CombineRule::kBayes, CombineRule::kLinear, CombineRule::kLog,
+                                 CombineRule::kContrast, CombineRule::kProxy})
     if (given.get("pool") == Value(std::string(combine_rule_name(rule)))) out.search.combiner.rule = rule;
   if (given.find("alpha") != nullptr && out.search.combiner.rule != CombineRule::kBayes)
     return fail(ErrorKind::kInvalid, "alpha belongs to pool: bayes", "with/options/alpha");
+  if ((given.find("beta") != nullptr || given.find("cut") != nullptr) &&
+      out.search.combiner.rule != CombineRule::kContrast)
+    return fail(ErrorKind::kInvalid, "beta and cut belong to pool: contrast", "with/options/beta");
   read_number(given, "alpha", out.search.combiner.alpha);
+  read_number(given, "beta", out.search.combiner.beta);
+  read_number(given, "cut", out.search.combiner.cut);
   out.search.combiner.floor = kFloor;
   read_number(given, "prune", out.cover.prune);
   out.cover.max_states = integer_or(given, "maxStates", out.cover.max_states);

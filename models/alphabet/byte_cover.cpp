@@ -66,20 +66,28 @@ void ByteCover::branch(const State& s, std::uint8_t byte, std::vector<Candidate>
   out.push_back(std::move(rest));
 }
 
-// Lightest first; of equal ones the younger goes.
+// Lightest first; of equal ones the younger goes. A fork costs a forward pass, a state that goes on costs
+// nothing: the bound is spent on forks, but for a small part.
 void ByteCover::prune(std::vector<Candidate>& all, Step& step) {
   std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
     if (a.state.weight != b.state.weight) return a.state.weight > b.state.weight;
     return std::pair(a.state.handle, a.token) < std::pair(b.state.handle, b.token);
   });
+  constexpr double kOfStates = 0.05;
   const double allowed = options_.prune * step.probability;
-  double given_up = 0;
-  while (all.size() > 1) {
-    const double weight = all.back().state.weight;
-    if (given_up + weight > allowed && all.size() <= static_cast<std::size_t>(options_.max_states)) break;
+  double room_of_forks = (1 - kOfStates) * allowed, room_of_states = kOfStates * allowed, given_up = 0;
+  std::size_t left = all.size();
+  const auto most = static_cast<std::size_t>(options_.max_states);
+  for (std::size_t i = all.size(); i-- > 0 && left > 1;) {
+    const double weight = all[i].state.weight;
+    double& room = all[i].token >= 0 ? room_of_forks : room_of_states;
+    if (weight > room && i < most) continue;  // the heaviest `most` stay where the bound does not take them
+    room -= weight;
     given_up += weight;
-    all.pop_back();
+    all[i].state.weight = 0;
+    --left;
   }
+  std::erase_if(all, [](const Candidate& c) { return !(c.state.weight > 0); });
   step.pruned = given_up / step.probability;
   step.not_canonical /= step.probability;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -33,6 +34,16 @@ Result<ByteCombiner> ByteCombiner::create(CombinerOptions options, std::size_t m
     return fail(ErrorKind::kInvalid, "a fixed share is a number from 0 to 1", "alpha");
   if (!(options.floor >= 0 && options.floor <= 0.001))
     return fail(ErrorKind::kInvalid, "a floor is a number from 0 to 0.001", "floor");
+  if (!(options.beta >= 0 && options.beta <= 10 && options.cut >= 0 && options.cut <= 1))
+    return fail(ErrorKind::kInvalid, "beta is a number from 0 to 10, cut one from 0 to 1", "beta");
+  const std::size_t roles = options.rule == CombineRule::kContrast ? 2 : options.rule == CombineRule::kProxy ? 3 : members;
+  if (members != roles)
+    return fail(ErrorKind::kInvalid, "this way to combine has roles for another number of members", "pool",
+                "contrast: expert, amateur; proxy: model, tuned, untuned");
+  const bool equal = std::adjacent_find(options.weights.begin(), options.weights.end(),
+                                        std::not_equal_to<>()) == options.weights.end();
+  if (!equal && options.rule >= CombineRule::kContrast)
+    return fail(ErrorKind::kInvalid, "members with roles have no weights", "weights", "leave them out");
   std::vector<double> weights = options.weights;
   if (weights.empty()) weights.assign(members, 1.0);
   if (weights.size() != members) return fail(ErrorKind::kInvalid, "give one weight a member", "weights");
@@ -66,18 +77,29 @@ std::vector<double> ByteCombiner::weights() const {
   return out;
 }
 
+std::vector<double> ByteCombiner::exponents() const {
+  if (options_.rule == CombineRule::kContrast) return {1 + options_.beta, -options_.beta};
+  if (options_.rule == CombineRule::kProxy) return {1, 1, -1};
+  return weights();
+}
+
 std::vector<double> ByteCombiner::combine(std::span<const std::span<const double>> members) const {
-  const std::vector<double> w = weights();
+  const std::vector<double> w = exponents();
   std::size_t size = 0;
   for (const auto& member : members) size = std::max(size, member.size());
   std::vector<double> p(size, 0.0);
-  const bool log = options_.rule == CombineRule::kLog;
+  const bool product = options_.rule != CombineRule::kLinear && options_.rule != CombineRule::kBayes;
   for (std::size_t m = 0; m < w.size(); ++m) {
-    if (!(w[m] > 0)) continue;
+    if (w[m] == 0) continue;
     for (std::size_t i = 0; i < size; ++i)
-      p[i] += w[m] * (log ? std::log(std::max(members[m][i], options_.floor)) : members[m][i]);
+      p[i] += w[m] * (product ? std::log(std::max(members[m][i], options_.floor)) : members[m][i]);
   }
-  if (log) {
+  if (options_.rule == CombineRule::kContrast) {
+    const double least = options_.cut * *std::max_element(members[0].begin(), members[0].end());
+    for (std::size_t i = 0; i < size; ++i)
+      if (members[0][i] < least) p[i] = kNothing;
+  }
+  if (product) {
     const double top = *std::max_element(p.begin(), p.end());
     for (double& v : p) v = top > kNothing ? std::exp(v - top) : 0;
   }
@@ -116,8 +138,9 @@ double ByteCombiner::observe(std::span<const double> log_probabilities) {
 Result<MixedCode> mix_code(const std::vector<std::vector<double>>& log_probabilities,
                            const CombinerOptions& options) {
   CONSORT_TRY(combiner, ByteCombiner::create(options, log_probabilities.size()));
-  if (options.rule == CombineRule::kLog)
-    return fail(ErrorKind::kInvalid, "a log pool needs whole distributions, not only what came", "rule");
+  if (options.rule != CombineRule::kLinear && options.rule != CombineRule::kBayes)
+    return fail(ErrorKind::kInvalid, "a product of members needs whole distributions, not only what came",
+                "rule");
   MixedCode out;
   const std::size_t length = log_probabilities.front().size();
   for (const auto& member : log_probabilities)

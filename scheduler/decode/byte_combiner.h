@@ -9,6 +9,10 @@
 //           and Warmuth 1998). Code length over T symbols, from equal weights: with alpha = 0 at most that of
 //           the best member + log2 M bits; with alpha > 0 at most + log2 M - (T - 1) log2(1 - alpha + alpha /
 //           M).
+//   contrast  p ~ p_0 ^ (1 + beta) / p_1 ^ beta where p_0 is at least `cut` of its largest (Li et al. 2023,
+//           in the form of O'Brien and Lewis 2023): what the expert knows beyond the amateur. Two members.
+//   proxy   p ~ p_0 p_1 / p_2 (Liu et al. 2024): a model with what tuning made of a smaller one. Three
+//           members: the model, the tuned one, the one before tuning.
 #pragma once
 
 #include <span>
@@ -19,13 +23,15 @@
 
 namespace consort {
 
-enum class CombineRule { kLinear, kLog, kBayes };
+enum class CombineRule { kLinear, kLog, kBayes, kContrast, kProxy };
 
 struct CombinerOptions {
   CombineRule rule = CombineRule::kBayes;
   double alpha = 0.005;         // bayes: share that is dealt out anew at each symbol, 0 to 1
   std::vector<double> weights;  // one a member, >= 0; empty = equal; normalised
-  double floor = 0;  // log: a member's least probability, so that what its covers gave up is no veto
+  // log, contrast, proxy: a member's least probability, so that what its covers gave up is no veto.
+  double floor = 0;
+  double beta = 0.5, cut = 0.1;  // contrast
 };
 
 // A value; one thread at a time.
@@ -39,9 +45,10 @@ class ByteCombiner {
   std::vector<double> combine(std::span<const std::span<const double>> members) const;
   // The symbol came; log_probabilities[m]: ln p_m of it, -infinity allowed, NaN: the member says nothing and
   // keeps its weight. Returns ln p of the combination before the weights move: for linear and bayes.
-  // REQUIRES: rule is not kLog.
+  // REQUIRES: the rule is one of these.
   double observe(std::span<const double> log_probabilities);
-  // Member `m` says nothing any more: the others take its weight over. REQUIRES: one stays.
+  // Member `m` says nothing any more: the others take its weight over. REQUIRES: one stays, and the rule is a
+  // mean (linear, log, bayes).
   void drop(std::size_t m);
   std::vector<double> weights() const;  // that the next symbol is combined with; sum to 1
   std::size_t members() const { return log_weights_.size(); }
@@ -49,6 +56,7 @@ class ByteCombiner {
 
  private:
   explicit ByteCombiner(CombinerOptions options) : options_(std::move(options)) {}
+  std::vector<double> exponents() const;  // of the members' probabilities in a product
   CombinerOptions options_;
   std::vector<double> log_weights_;  // ln, so that a member can come back from far behind
   std::vector<bool> dropped_;

@@ -110,6 +110,26 @@ TEST(ByteCombiner, ADroppedMemberHasNoSayAnyMore) {
   EXPECT_NEAR(combiner.weights()[1], 1, 1e-15);
 }
 
+TEST(ByteCombiner, ContrastAndProxyByTheirFormulas) {
+  const std::vector<double> expert = {0.6, 0.3, 0.08, 0.02}, amateur = {0.7, 0.1, 0.1, 0.1},
+                            third = {0.25, 0.25, 0.25, 0.25};
+  const std::vector<std::span<const double>> two = {expert, amateur}, three = {expert, amateur, third};
+  CombinerOptions options{CombineRule::kContrast, 0, {}};
+  const auto contrast = ByteCombiner::create(options, 2)->combine(two);
+  std::vector<double> want;
+  for (std::size_t i = 0; i < 3; ++i) want.push_back(std::pow(expert[i], 1.5) / std::pow(amateur[i], 0.5));
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(contrast[i], want[i] / sum(want), 1e-12);
+  EXPECT_EQ(contrast[3], 0);  // below a tenth of the likeliest
+  options.rule = CombineRule::kProxy;
+  const auto proxy = ByteCombiner::create(options, 3)->combine(three);
+  double z = 0;
+  for (std::size_t i = 0; i < 4; ++i) z += expert[i] * amateur[i];
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(proxy[i], expert[i] * amateur[i] / z, 1e-12);
+  EXPECT_FALSE(ByteCombiner::create(options, 2));
+  options.weights = {1, 2, 1};
+  EXPECT_FALSE(ByteCombiner::create(options, 3));
+}
+
 TEST(ByteCombiner, AMemberThatSaysNothingKeepsItsWeight) {
   auto combiner = *ByteCombiner::create({CombineRule::kBayes, 0, {1, 3}}, 2);
   const std::vector<double> lp = {std::nan(""), std::log(0.5)};

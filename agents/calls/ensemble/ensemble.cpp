@@ -1,9 +1,11 @@
-// call: ensemble. Several members answer or judge side by side, a strategy of agents/ensemble combines them.
+// call: ensemble. Several members answer or judge side by side, a strategy of agents/ensemble combines them;
+// or they write one text together (byteMixture).
 #include <algorithm>
 #include <limits>
 
 #include "agents/calls/ensemble/items.h"
 #include "agents/calls/ensemble/members.h"
+#include "agents/calls/ensemble/mixture.h"
 #include "agents/calls/ensemble/side_by_side.h"
 #include "agents/calls/model_call.h"
 
@@ -313,6 +315,10 @@ class EnsembleCall final : public CallHandler {
     }
     auto plan = read_plan(with, context.agents);
     if (!plan) co_return forward_error(plan);
+    if (plan->mixture) {
+      auto mixture = run_byte_mixture(*services_.models, context, std::move(*plan));
+      co_return co_await std::move(mixture);
+    }
     Session session(*services_.models, context, std::move(*plan));
     auto running = session.run();
     co_return co_await std::move(running);

@@ -4,6 +4,7 @@
 
 #include "agents/calls/agent.h"
 #include "agents/calls/options.h"
+#include "agents/ensemble/byte_mixture.h"
 
 namespace consort::ensemble_call {
 namespace {
@@ -124,6 +125,15 @@ Status read_candidates(const Value& with, Plan& plan) {
   return {};
 }
 
+Status read_signals_at(const Value& with, Plan& plan) {
+  const Value* at = with.find("signalsAt");
+  if (at == nullptr) return {};
+  if (!plan.mixture)
+    return fail(ErrorKind::kInvalid, "signalsAt belongs to combine: byteMixture", "with/signalsAt");
+  for (const Value& byte : at->as_array()) plan.signals_at.push_back(static_cast<int>(byte.as_integer()));
+  return {};
+}
+
 }  // namespace
 
 std::string trimmed(const std::string& text) {
@@ -157,11 +167,13 @@ Result<Plan> read_plan(const Value& with, const Value* agents) {
   Plan plan;
   plan.task = text_or(with, "task", "generate");
   plan.strategy = text_or(with, "combine", plan.task == "choose" ? "linearPool" : "vote");
+  plan.mixture = plan.strategy == kByteMixture;
   const EnsembleStrategy* strategy = find_ensemble_strategy(plan.strategy);
-  if (strategy == nullptr)
+  if (strategy == nullptr && !plan.mixture)
     return fail(ErrorKind::kInvalid, "there is no strategy '" + plan.strategy + "'", "with/combine",
-                "known: " + ensemble_strategy_names());
-  plan.need = strategy->needs();
+                "known: " + ensemble_strategy_names() + ", " + std::string(kByteMixture));
+  if (!plan.mixture) plan.need = strategy->needs();
+  CONSORT_CHECK_OK(read_signals_at(with, plan));
   if (plan.task == "choose" && plan.need != PredictionNeed::kScores)
     return fail(ErrorKind::kInvalid,
                 "task: choose needs a strategy that scores choices, not " + plan.strategy, "with/combine");

@@ -40,6 +40,8 @@ struct Plan {
   std::string ending;       // scored behind each candidate
   bool whole_text = false;  // normalise: none
   std::vector<std::string> signals;
+  bool mixture = false;         // byteMixture: members write together, there is nothing to combine afterwards
+  std::vector<int> signals_at;  // mixture: byte counts
 };
 
 // The members with unique names and their weights. Errors: kInvalid (an unknown agent, weights that do not

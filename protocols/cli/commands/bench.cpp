@@ -17,6 +17,7 @@ constexpr Bench kBenches[] = {
     {"prefill", "prompt tokens per second of one request", bench::prefill},
     {"decode", "new tokens per second, all --sequences together", bench::decode},
     {"batch", "8 requests at once against one after the other; their texts must be equal", bench::batch},
+    {"mixture", "one text by several models (--model A,B), byte by byte, against one after the other", bench::mixture},
     {"embed", "texts, graphs or images per second of an encoder", bench::embed},
     {"classify", "images, files or graphs per second of a classifier", bench::classify},
     {"rerank", "pairs of texts per second of a reranker", bench::rerank},
@@ -31,7 +32,7 @@ constexpr Bench kBenches[] = {
 
 void add_bench(CLI::App& app, CliContext& c) {
   auto* group = app.add_subcommand("bench",
-                                   "engine benchmarks: prefill | decode | batch | embed | classify | rerank "
+                                   "engine benchmarks: prefill | decode | batch | mixture | embed | classify | rerank "
                                    "| kernels | steps | bus | load | memory");
   group->require_subcommand(1);
   auto f = std::make_shared<bench::Flags>();

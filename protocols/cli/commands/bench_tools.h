@@ -65,6 +65,7 @@ void print_result(CliContext& c, const Value& result);
 Result<Value> prefill(CliContext& c, const Flags& f);
 Result<Value> decode(CliContext& c, const Flags& f);
 Result<Value> batch(CliContext& c, const Flags& f);
+Result<Value> mixture(CliContext& c, const Flags& f);
 Result<Value> kernels(CliContext& c, const Flags& f);
 Result<Value> embed(CliContext& c, const Flags& f);
 Result<Value> classify(CliContext& c, const Flags& f);

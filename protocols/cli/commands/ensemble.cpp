@@ -5,6 +5,7 @@
 
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/ensemble_items.h"
+#include "protocols/cli/commands/ensemble_mixture.h"
 #include "protocols/cli/commands/ensemble_tasks.h"
 #include "protocols/cli/commands/messages.h"
 #include "protocols/cli/commands/model_files.h"
@@ -23,6 +24,9 @@ struct Flags {
   double temperature = 0.7, top_p = 0.95;
   int top_k = 0;
   bool raw = false;
+  MixtureFlags mixture;
+  std::vector<std::string> token_flags;  // given ones that act on tokens
+  bool mixes() const { return combine == "byteMixture"; }
 };
 
 Value texts(const std::vector<std::string>& list) {
@@ -58,8 +62,20 @@ Result<Value> with_weights(const Flags& f, Value with) {
   return with.with("weights", Value::array(std::move(numbers)));
 }
 
-// The options of the call from the flags.
-Result<Value> call_options(const Flags& f) {
+Result<Value> with_mixture(const Flags& f, Value with, bool json) {
+  if (!f.token_flags.empty())
+    return fail(ErrorKind::kUsage, f.token_flags.front() + " does not go with --combine byteMixture",
+                "consort ensemble generate", "members write bytes: give --max-bytes and --temperature");
+  with = with.with("temperature", f.temperature).with("options", mixture_options(f.mixture, json));
+  if (!f.stop.empty()) with = with.with("stop", texts(f.stop));
+  if (!f.mixture.signals_at.empty())
+    with = with.with("signalsAt",
+                     Value::array(Value::Array(f.mixture.signals_at.begin(), f.mixture.signals_at.end())));
+  return with;
+}
+
+// The options of the call from the flags; `json`: everything is to be told.
+Result<Value> call_options(const Flags& f, bool json) {
   const bool choose = f.task == "classify";
   Value with = Value::object({{"task", choose ? "choose" : "generate"}, {"members", texts(f.members)}});
   if (!f.combine.empty()) with = with.with("combine", f.combine);
@@ -75,6 +91,10 @@ Result<Value> call_options(const Flags& f) {
   if (!f.signals.empty()) with = with.with("signals", texts(f.signals));
   if (!f.contrast.empty()) with = with.with("contrast", Value::object({{"prompt", f.contrast}}));
   if (choose) return with;
+  if (f.mixes()) return with_mixture(f, std::move(with), json);
+  if (any_given(f.mixture))
+    return fail(ErrorKind::kUsage, "pool, alpha, prune, canonical, max-bytes, beams, heal and signals-at are of one strategy",
+                "consort ensemble generate", "add --combine byteMixture");
   with = with.with("maxTokens", f.max_tokens).with("temperature", f.temperature).with("topP", f.top_p);
   if (f.top_k > 0) with = with.with("topK", f.top_k);
   if (!f.stop.empty()) with = with.with("stop", texts(f.stop));
@@ -86,16 +106,21 @@ void print_table(Console& console, const Value& output) {
   for (const Value& m : output.get("members").as_array()) {
     const Value* wrote = m.find("wrote");
     const Value error = m.get("error");
+    std::string answer = (wrote != nullptr ? *wrote : m.get("answer")).is_string()
+                             ? (wrote != nullptr ? *wrote : m.get("answer")).as_string()
+                             : "";
+    if (const Value* agreed = m.find("agreed"))
+      answer = fmt::format("would have written {:.0f} of 100 bytes itself", 100 * agreed->as_number());
     console.note(fmt::format("   {:<24} weight {:.2f}  score {:>8.3f}  {:>5} tokens {:>7.0f} ms  {}",
                              m.get("name").as_string(), m.get("weight").as_number(),
                              m.get("score").as_number(), m.get("tokens").as_integer(),
                              m.get("milliseconds").as_number(),
-                             error.is_string() ? "failed: " + error.as_string()
-                                               : (wrote != nullptr ? *wrote : m.get("answer")).as_string()));
+                             error.is_string() ? "failed: " + error.as_string() : answer));
   }
-  for (const Value& row : output.get("ranking").as_array())
-    console.note(
-        fmt::format("   {:>8.4f}  {}", row.get("probability").as_number(), row.get("answer").as_string()));
+  if (const Value* ranking = output.find("ranking"))
+    for (const Value& row : ranking->as_array())
+      console.note(
+          fmt::format("   {:>8.4f}  {}", row.get("probability").as_number(), row.get("answer").as_string()));
   const Value& combined = output.get("combined");
   std::string doubts;
   for (const auto& [name, value] : output.get("signals").as_object())
@@ -129,7 +154,7 @@ Result<int> run(CliContext& c, const Flags& f) {
   if (f.task == "classify" && f.choices.empty())
     return fail(ErrorKind::kUsage, "neither files nor choices are given", "consort ensemble classify",
                 "give files, or a prompt with --choices");
-  CONSORT_TRY(with, call_options(f));
+  CONSORT_TRY(with, call_options(f, c.options.json));
   CONSORT_TRY(engine, Engine::start(c));
   const auto kinds = engine->call_kinds();
   TaskHandler* handler = kinds->find("ensemble");
@@ -153,7 +178,7 @@ void add_common(CLI::App& sub, Flags& f) {
   sub.add_option("--members", f.members, "model ids or paths, separated by commas")
       ->required()
       ->delimiter(',');
-  sub.add_option("--combine", f.combine, "vote, weightedVote, rank, linearPool or logPool");
+  sub.add_option("--combine", f.combine, "vote, weightedVote, rank, linearPool, logPool or byteMixture");
   sub.add_option("--prompt", f.prompt, "prompt text (one user message, unless --raw)");
   sub.add_option("--prompt-file", f.prompt_file, "prompt bytes from a file");
   sub.add_option("--messages", f.messages, "JSON file: [{\"role\", \"content\"}, ...]");
@@ -176,6 +201,7 @@ void add_generation(CLI::App& sub, Flags& f) {
   sub.add_option("--top-k", f.top_k, "keep the K likeliest tokens (0 = all)")->capture_default_str();
   sub.add_option("--top-p", f.top_p, "keep the likeliest tokens of this mass")->capture_default_str();
   sub.add_option("--stop", f.stop, "stop before this text; may stand several times");
+  add_mixture_flags(sub, f.mixture);
 }
 
 }  // namespace
@@ -200,7 +226,11 @@ void add_ensemble(CLI::App& app, CliContext& c) {
       sub->add_option("--choices", f->choices, "language models: what to choose from, separated by commas")
           ->delimiter(',');
     }
-    sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+    sub->callback([&c, f, sub] {
+      for (const char* flag : {"--max-tokens", "--top-p", "--top-k"})
+        if (f->task == "generate" && sub->count(flag) > 0) f->token_flags.emplace_back(flag);
+      c.action = [&c, f] { return run(c, *f); };
+    });
   }
   add_ensemble_embed(*group, c);
   add_ensemble_score(*group, c);

@@ -9,6 +9,7 @@
 
 #include "agents/ensemble/mixture.h"
 #include "protocols/cli/commands/commands.h"
+#include "protocols/cli/commands/ensemble_codes.h"
 #include "protocols/cli/commands/ensemble_tasks.h"
 #include "protocols/cli/engine.h"
 
@@ -19,6 +20,7 @@ struct Flags {
   std::vector<std::string> members, weights;
   std::string combine = "bayes", file, on_error = "fail";
   int context = 0, min_members = 1;
+  CodeFlags code;
 };
 
 struct Scored {
@@ -126,6 +128,12 @@ void print(Console& console, const Value& out) {
 Result<int> run(CliContext& c, const Flags& f) {
   CONSORT_TRY(weights, parse_weights(f.weights, f.members.size()));
   CONSORT_TRY(text, read_file(f.file));
+  if (f.combine != "bayes")
+    return score_codes(
+        c, {f.members, weights, f.combine, text, f.context, f.on_error == "report", f.min_members}, f.code);
+  if (f.code.any_given())
+    return fail(ErrorKind::kUsage, "pool, alpha, fit-file, prune, canonical and trajectory are of mixtures",
+                "consort ensemble score", "add --combine byteMixture or chunkMixture");
   CONSORT_TRY(engine, Engine::start(c));
   CONSORT_TRY(scored, score_all(c, f, *engine, text, weights));
   std::vector<TextLikelihood> likelihoods;
@@ -168,8 +176,10 @@ void add_ensemble_score(CLI::App& group, CliContext& c) {
   sub->add_option("--members", f->members, "model ids or paths, separated by commas")
       ->required()
       ->delimiter(',');
-  sub->add_option("--combine", f->combine, "bayes: likelihoods of the whole text, weighted by the weights")
-      ->check(CLI::IsMember({"bayes"}))
+  sub->add_option("--combine", f->combine,
+                  "bayes: likelihoods of the whole text, weighted by the weights; byteMixture: byte by byte, "
+                  "exact; chunkMixture: between places where tokens of all members end")
+      ->check(CLI::IsMember({"bayes", "byteMixture", "chunkMixture"}))
       ->capture_default_str();
   sub->add_option("--file", f->file, "text file; - is standard input")->required();
   sub->add_option("--context", f->context, "tokens in a chunk, BOS included (default: the model's context)")
@@ -179,6 +189,7 @@ void add_ensemble_score(CLI::App& group, CliContext& c) {
   sub->add_option("--on-member-error", f->on_error, "fail or report")
       ->check(CLI::IsMember({"fail", "report"}))
       ->capture_default_str();
+  add_code_flags(*sub, f->code);
   sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
 

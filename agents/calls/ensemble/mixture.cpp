@@ -1,0 +1,359 @@
+#include "agents/calls/ensemble/mixture.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "agents/calls/ensemble/side_by_side.h"
+#include "agents/calls/options.h"
+#include "agents/ensemble/byte_mixture.h"
+
+namespace consort::ensemble_call {
+namespace {
+
+// Text goes out in pieces of at least so many bytes: an event for every byte would be mostly envelope.
+constexpr std::size_t kPieceBytes = 6;
+
+struct Seat {
+  ModelHandle model;
+  std::optional<Error> error;
+  NextBytesResult last;
+  bool open = false;
+};
+
+Async<NextBytesResult> open(ModelHandle model, OpenBytesRequest request, RequestContext context) {
+  auto task = model.open_bytes(std::move(request), std::move(context));
+  co_return co_await std::move(task);
+}
+Async<NextBytesResult> go_on(ModelHandle model, NextBytesRequest request, RequestContext context) {
+  auto task = model.next_bytes(std::move(request), std::move(context));
+  co_return co_await std::move(task);
+}
+template <typename T>
+Async<T> failed(Error error) {
+  co_return tl::unexpected<Error>(std::move(error));
+}
+
+// Temperature, seed and stop strings of the call; what acts on tokens alone cannot act on bytes.
+struct Drawing {
+  double temperature = 0;  // 0: greedy
+  std::uint64_t seed = 0;
+  std::vector<std::string> stop;
+};
+Result<Drawing> read_drawing(const Value& generation, std::uint64_t seed) {
+  for (const char* key : {"maxTokens", "topK", "topP", "minP", "repetitionPenalty", "presencePenalty",
+                          "frequencyPenalty", "logitBias", "ignoreEos"})
+    if (generation.find(key) != nullptr)
+      return fail(ErrorKind::kInvalid, std::string(key) + " does not go with combine: byteMixture",
+                  std::string("with/") + key,
+                  key == std::string_view("maxTokens") ? "give options/maxBytes"
+                                                       : "members write bytes, drawn from the mixture as it is");
+  GenerateRequest read;
+  CONSORT_CHECK_OK(read_generation(generation, seed, read));
+  return Drawing{read.sampling.temperature, read.sampling.seed, std::move(read.stop)};
+}
+
+class Mixture {
+ public:
+  Mixture(ModelDirectory& models, const TaskContext& context, Plan plan)
+      : models_(models), context_(context), plan_(std::move(plan)), seats_(plan_.members.size()) {}
+  boost::asio::awaitable<Result<TaskOutcome>> run();
+
+ private:
+  Status read_options();
+  boost::asio::awaitable<Status> seat_members();
+  Result<OpenBytesRequest> opening(std::size_t m) const;
+  boost::asio::awaitable<Status> open_sessions();
+  boost::asio::awaitable<Status> write();
+  boost::asio::awaitable<Status> ask(std::vector<StrandStep> steps);
+  boost::asio::awaitable<void> close_sessions();
+  Status keep(std::vector<Result<NextBytesResult>> results);
+  Status check_members() const;
+  void stream(bool all);
+  Value member_value(std::size_t m, const ByteText& text, double weight) const;
+  Value usage() const;
+  Value output();
+
+  ModelDirectory& models_;
+  const TaskContext& context_;
+  Plan plan_;
+  ByteMixtureOptions options_;
+  std::vector<Drawing> drawings_;  // of each member
+  std::vector<Seat> seats_;
+  std::optional<ByteSearch> search_;
+  std::string pending_;  // text not streamed yet
+};
+
+Status Mixture::read_options() {
+  CONSORT_TRY(options, read_byte_mixture(plan_.strategy_options));
+  options_ = std::move(options);
+  if (plan_.policy.report_errors && options_.search.combiner.rule >= CombineRule::kContrast)
+    return fail(ErrorKind::kInvalid, "a member with a role cannot be missed", "with/onMemberError",
+                "leave onMemberError: report out");
+  for (const Member& member : plan_.members) {
+    CONSORT_TRY(drawing, read_drawing(member.generation, context_.seed));
+    drawings_.push_back(std::move(drawing));
+    options_.search.combiner.weights.push_back(member.weight);
+  }
+  // Members have their own temperatures; whether bytes are drawn at all is the call's.
+  const auto cold = static_cast<std::size_t>(std::count_if(
+      drawings_.begin(), drawings_.end(), [](const Drawing& d) { return d.temperature == 0; }));
+  if (cold != 0 && cold != drawings_.size())
+    return fail(ErrorKind::kInvalid, "some members are greedy and some are drawn from, but all write one text",
+                "with/temperature", "give all members a temperature above 0, or 0 to the call");
+  options_.search.draw = cold == 0;
+  options_.search.seed = drawings_.front().seed;
+  options_.search.stop = drawings_.front().stop;
+  options_.search.signals_at = plan_.signals_at;
+  CONSORT_TRY(search, ByteSearch::create(options_.search, seats_.size()));
+  search_.emplace(std::move(search));
+  return {};
+}
+
+// Members fail hard unless errors are to be reported and enough are left; a call that was stopped always
+// ends.
+Status Mixture::check_members() const {
+  std::size_t there = 0;
+  const Error* first = nullptr;
+  std::size_t who = 0;
+  for (std::size_t m = 0; m < seats_.size(); ++m) {
+    if (!seats_[m].error) {
+      ++there;
+      continue;
+    }
+    const bool worse = first == nullptr || seats_[m].error->kind == ErrorKind::kCancelled;
+    if (!worse) continue;
+    first = &*seats_[m].error;
+    who = m;
+  }
+  if (first == nullptr) return {};
+  const std::size_t least = std::max<std::size_t>(plan_.policy.min_members, 1);
+  if (plan_.policy.report_errors && first->kind != ErrorKind::kCancelled && there >= least) return {};
+  Error error = *first;
+  error.what = "member '" + plan_.members[who].name + "': " + error.what;
+  return tl::unexpected<Error>(std::move(error));
+}
+
+boost::asio::awaitable<Status> Mixture::seat_members() {
+  std::vector<Async<ModelHandle>> tasks;
+  for (const Member& member : plan_.members)
+    tasks.push_back(models_.acquire(member.model, request_context(context_)));
+  auto waiting = side_by_side<ModelHandle>(std::move(tasks));
+  auto handles = co_await std::move(waiting);
+  for (std::size_t m = 0; m < seats_.size(); ++m) {
+    if (handles[m]) {
+      seats_[m].model = std::move(*handles[m]);
+    } else {
+      seats_[m].error = std::move(handles[m].error());
+    }
+  }
+  co_return check_members();
+}
+
+Result<OpenBytesRequest> Mixture::opening(std::size_t m) const {
+  OpenBytesRequest request;
+  CONSORT_TRY(prompt, member_prompt(plan_.members[m], plan_.view, true));
+  request.heal = prompt.text ? options_.heal : 0;
+  request.prompt = std::move(prompt);
+  request.max_bytes = options_.search.max_bytes;
+  request.max_strands = options_.search.beams;
+  request.cover = options_.cover;
+  if (options_.search.draw) request.cover.temperature = drawings_[m].temperature;
+  return request;
+}
+
+boost::asio::awaitable<Status> Mixture::open_sessions() {
+  std::vector<Async<NextBytesResult>> tasks;
+  for (std::size_t m = 0; m < seats_.size(); ++m) {
+    if (seats_[m].error) {
+      tasks.push_back(failed<NextBytesResult>(*seats_[m].error));
+      continue;
+    }
+    auto request = opening(m);
+    if (!request) co_return forward_error(request);
+    tasks.push_back(open(seats_[m].model, std::move(*request), request_context(context_)));
+  }
+  auto waiting = side_by_side<NextBytesResult>(std::move(tasks));
+  auto results = co_await std::move(waiting);
+  co_return keep(std::move(results));
+}
+
+boost::asio::awaitable<Status> Mixture::ask(std::vector<StrandStep> steps) {
+  std::vector<Async<NextBytesResult>> tasks;
+  for (Seat& seat : seats_) {
+    if (seat.error)
+      tasks.push_back(failed<NextBytesResult>(*seat.error));
+    else
+      tasks.push_back(go_on(seat.model, {seat.last.session, steps, false}, request_context(context_)));
+  }
+  auto waiting = side_by_side<NextBytesResult>(std::move(tasks));
+  auto results = co_await std::move(waiting);
+  co_return keep(std::move(results));
+}
+
+// A member that failed leaves the mixture; its seat keeps what it had spent.
+Status Mixture::keep(std::vector<Result<NextBytesResult>> results) {
+  for (std::size_t m = 0; m < seats_.size(); ++m) {
+    Seat& seat = seats_[m];
+    if (results[m]) {
+      seat.last = std::move(*results[m]);
+      seat.open = true;
+    } else if (!seat.error) {
+      seat.error = std::move(results[m].error());
+    }
+  }
+  return check_members();
+}
+
+boost::asio::awaitable<Status> Mixture::write() {
+  std::vector<bool> there(seats_.size(), true);
+  while (true) {
+    std::vector<std::span<const double>> rows(seats_.size());
+    bool full = false;
+    for (std::size_t m = 0; m < seats_.size(); ++m) {
+      if (seats_[m].error) {
+        if (there[m]) search_->drop_member(m);
+        there[m] = false;
+        continue;
+      }
+      rows[m] = seats_[m].last.distributions;
+      full = full || seats_[m].last.full;
+    }
+    auto steps = search_->next(rows);
+    if (full && !search_->finished()) search_->end_by_length();
+    stream(search_->finished());
+    if (search_->finished()) co_return Status{};
+    auto asking = ask(std::move(steps));
+    if (auto asked = co_await std::move(asking); !asked) co_return forward_error(asked);
+  }
+}
+
+// Also of members that failed: their sessions may be alive.
+boost::asio::awaitable<void> Mixture::close_sessions() {
+  RequestContext context = request_context(context_);
+  context.stop = {};
+  std::vector<Async<NextBytesResult>> tasks;
+  for (const Seat& seat : seats_)
+    if (seat.open) tasks.push_back(go_on(seat.model, {seat.last.session, {}, true}, context));
+  auto waiting = side_by_side<NextBytesResult>(std::move(tasks));
+  (void)co_await std::move(waiting);
+}
+
+void Mixture::stream(bool all) {
+  if (!context_.emit || options_.search.beams > 1) return;
+  pending_ += search_->best().text.take(all).text;
+  if (pending_.empty() || (!all && pending_.size() < kPieceBytes)) return;
+  context_.emit(Value::object({{"text", text_of(pending_)}}));
+  pending_.clear();
+}
+
+Value signals_value(const StepSignals& s, const std::vector<std::string>& wanted) {
+  Value::Object out;
+  const std::pair<const char*, double> all[] = {{"entropy", s.entropy},
+                                                {"margin", s.margin},
+                                                {"disagreement", s.disagreement},
+                                                {"confidence", s.confidence}};
+  for (const auto& [name, value] : all)
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end())
+      out.emplace_back(name, value);
+  return Value::object(std::move(out));
+}
+
+Value Mixture::member_value(std::size_t m, const ByteText& text, double weight) const {
+  const Seat& seat = seats_[m];
+  const double steps = std::max(1, text.steps);
+  return Value::object(
+      {{"name", plan_.members[m].name},
+       {"answer", seat.error ? Value() : Value(text_of(text.text.text()))},
+       {"score", seat.error ? 0 : text.member_logprobs[m] / steps},
+       {"weight", weight},
+       {"agreed", seat.error ? 0 : text.agreed[m] / steps},
+       {"tokens", seat.last.usage.prompt_tokens + static_cast<int>(seat.last.forwards)},
+       {"forwards", seat.last.forwards},
+       {"healed", seat.last.healed},
+       {"milliseconds", seat.last.usage.prefill_ms + seat.last.usage.decode_ms},
+       {"flop", seat.last.usage.flop},
+       {"bytes", seat.last.usage.bytes},
+       {"error", seat.error ? Value(seat.error->what) : Value()}});
+}
+
+Value Mixture::usage() const {
+  Usage sum;
+  Value::Object members;
+  for (std::size_t m = 0; m < seats_.size(); ++m) {
+    sum += seats_[m].last.usage;
+    members.emplace_back(plan_.members[m].name, usage_value(seats_[m].last.usage));
+  }
+  return usage_value(sum).with("members", Value::object(std::move(members)));
+}
+
+// [members][steps], to four digits.
+Value trajectory_value(const ByteText& text) {
+  Value::Array members(text.member_logprobs.size());
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    Value::Array weights;
+    for (const auto& step : text.trajectory)
+      weights.emplace_back(std::round(static_cast<double>(step[m]) * 1e4) / 1e4);
+    members[m] = Value::array(std::move(weights));
+  }
+  return Value::array(std::move(members));
+}
+
+Value Mixture::output() {
+  const ByteText& text = search_->best();
+  const std::vector<double> weights = text.combiner.weights();
+  Value::Array members, missing, readings;
+  for (std::size_t m = 0; m < seats_.size(); ++m) {
+    members.push_back(member_value(m, text, weights[m]));
+    if (seats_[m].error) missing.emplace_back(plan_.members[m].name);
+  }
+  for (const auto& reading : text.readings) {
+    Value::Object row{{"byte", reading.byte}};
+    const Value read = signals_value(reading.mean, plan_.signals);
+    for (const auto& entry : read.as_object()) row.push_back(entry);
+    readings.push_back(Value::object(std::move(row)));
+  }
+  const CombinerOptions& combiner = options_.search.combiner;
+  Value combined = Value::object({{"strategy", std::string(kByteMixture)},
+                                  {"tie", Value()},
+                                  {"pool", std::string(combine_rule_name(combiner.rule))}});
+  if (combiner.rule == CombineRule::kBayes) combined = combined.with("alpha", combiner.alpha);
+  combined = combined.with("bytes", text.bytes).with("logprob", text.logprob);
+  const std::string written = text_of(text.text.text());
+  Value out = Value::object({{"text", trimmed(written)},
+                             {"answer", written},
+                             {"finishReason", text.finish},
+                             {"members", Value::array(std::move(members))},
+                             {"combined", std::move(combined)},
+                             {"missing", Value::array(std::move(missing))},
+                             {"signals", signals_value(text.mean(), plan_.signals)}});
+  if (!plan_.signals_at.empty()) out = out.with("signalsAt", Value::array(std::move(readings)));
+  if (options_.search.trajectory) out = out.with("trajectory", trajectory_value(text));
+  return out.with("usage", usage());
+}
+
+boost::asio::awaitable<Result<TaskOutcome>> Mixture::run() {
+  if (auto read = read_options(); !read) co_return forward_error(read);
+  auto seating = seat_members();
+  if (auto seated = co_await std::move(seating); !seated) co_return forward_error(seated);
+  auto opening = open_sessions();
+  Status done = co_await std::move(opening);
+  if (done) {
+    auto writing = write();
+    done = co_await std::move(writing);
+  }
+  auto closing = close_sessions();
+  co_await std::move(closing);
+  if (!done) co_return forward_error(done);
+  co_return TaskOutcome{output(), usage()};
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<TaskOutcome>> run_byte_mixture(ModelDirectory& models,
+                                                             const TaskContext& context, Plan plan) {
+  Mixture mixture(models, context, std::move(plan));
+  auto running = mixture.run();
+  co_return co_await std::move(running);
+}
+
+}  // namespace consort::ensemble_call

@@ -1,0 +1,34 @@
+// consort ensemble score --combine byteMixture | chunkMixture.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocols/cli/context.h"
+
+namespace consort {
+
+struct CodeFlags {
+  std::string pool, fit_file;
+  std::optional<double> alpha, prune;
+  bool canonical = false, trajectory = false;
+  bool any_given() const {
+    return !pool.empty() || !fit_file.empty() || alpha || prune || canonical || trajectory;
+  }
+};
+void add_code_flags(CLI::App& sub, CodeFlags& flags);
+
+struct CodeJob {
+  std::vector<std::string> members;
+  std::vector<double> weights;  // one a member, or empty
+  std::string combine, text;
+  int context = 0;
+  bool report_errors = false;
+  int min_members = 1;
+};
+Result<int> score_codes(CliContext& c, const CodeJob& job, const CodeFlags& flags);
+
+}  // namespace consort

@@ -1,0 +1,41 @@
+#include "protocols/cli/commands/ensemble_mixture.h"
+
+namespace consort {
+
+void add_mixture_flags(CLI::App& sub, MixtureFlags& f) {
+  sub.add_option("--pool", f.pool, "byteMixture: bayes (default), linear, log, contrast or proxy")
+      ->check(CLI::IsMember({"bayes", "linear", "log", "contrast", "proxy"}));
+  sub.add_option("--alpha", f.alpha, "byteMixture, bayes: share dealt out anew at every byte (default 0.005)")
+      ->check(CLI::Range(0.0, 1.0));
+  sub.add_option("--prune", f.prune, "byteMixture: what may be given up at a byte (default 0.001)")
+      ->check(CLI::Range(0.0, 0.5));
+  sub.add_flag("--canonical", f.canonical, "byteMixture: only cuts that the tokenizers would make");
+  sub.add_option("--max-bytes", f.max_bytes, "byteMixture: at most this many bytes (default 512)")
+      ->check(CLI::Range(1, 65536));
+  sub.add_option("--beams", f.beams, "byteMixture, temperature 0: texts followed at once (default 1)")
+      ->check(CLI::Range(1, 64));
+  sub.add_option("--heal", f.heal, "byteMixture, raw prompts: tokens at the end to cover anew (default 0)")
+      ->check(CLI::Range(0, 16));
+  sub.add_option("--signals-at", f.signals_at, "byteMixture: report the signals at these byte counts too")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65536));
+}
+
+Value mixture_options(const MixtureFlags& f, bool trajectory) {
+  Value out = Value::object();
+  if (!f.pool.empty()) out = out.with("pool", f.pool);
+  if (f.alpha) out = out.with("alpha", *f.alpha);
+  if (f.prune) out = out.with("prune", *f.prune);
+  if (f.canonical) out = out.with("canonical", true);
+  if (f.max_bytes) out = out.with("maxBytes", *f.max_bytes);
+  if (f.beams) out = out.with("beams", *f.beams);
+  if (f.heal) out = out.with("heal", *f.heal);
+  if (trajectory) out = out.with("trajectory", true);
+  return out;
+}
+
+bool any_given(const MixtureFlags& f) {
+  return mixture_options(f, false).size() > 0 || !f.signals_at.empty();
+}
+
+}  // namespace consort

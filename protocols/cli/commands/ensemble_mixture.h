@@ -1,0 +1,29 @@
+// The flags of `consort ensemble generate --combine byteMixture`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scheduler/value/value.h"
+
+namespace consort {
+
+struct MixtureFlags {
+  std::string pool;
+  std::optional<double> alpha, prune;
+  std::optional<int> max_bytes, beams, heal;
+  std::vector<int> signals_at;
+  bool canonical = false;
+};
+
+// The flags live as long as `flags` is held by the command.
+void add_mixture_flags(CLI::App& sub, MixtureFlags& flags);
+// The strategy's options; `trajectory`: the weights before every byte are wanted.
+Value mixture_options(const MixtureFlags& flags, bool trajectory);
+bool any_given(const MixtureFlags& flags);
+
+}  // namespace consort

@@ -1,0 +1,272 @@
+// Byte probabilities on the real vocabularies: against enumeration of all covers with the model called
+// directly, against the tokens' own code length, and the mixture of two models against its bounds. A short
+// version by default; CONSORT_GOLDEN_FULL=1 takes all strings and whole texts (minutes) and prints figures.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <optional>
+
+#include "agents/ensemble/code_mixture.h"
+#include "models/arch/registry.h"
+#include "scheduler/decode/language_engine.h"
+#include "tests/golden/rig.h"
+
+namespace consort::golden {
+namespace {
+
+const char* const kModels[] = {"smollm2-135m-instruct", "gemma-3-270m"};
+
+bool full() {
+  const char* v = std::getenv("CONSORT_GOLDEN_FULL");
+  return v != nullptr && *v == '1';
+}
+
+// A model behind its engine, stepped by hand.
+struct Engine {
+  explicit Engine(const std::string& id) : rig(shared_rig(id)) {
+    LoadContext context{rig.exec(), *pool, id};
+    std::shared_ptr<const WeightSource> source = open_weights(model_path(id)).value();
+    auto model = find_architecture(source->architecture())->load_model(std::move(source), context);
+    auto tokenizer = load_tokenizer(rig.source());
+    EngineOptions options;
+    options.kv_max_bytes = std::size_t{1} << 30;
+    engine = LanguageEngine::create(std::move(model).value(), std::move(*tokenizer), *pool, options).value();
+  }
+  // Throws std::bad_optional_access or what the result holds when it fails.
+  ScoreBytesResult score(ByteScoreJob job) {
+    std::optional<Result<ScoreBytesResult>> out;
+    job.done = [&](Result<ScoreBytesResult> r) { out = std::move(r); };
+    const Status sent = engine->submit(std::move(job));
+    EXPECT_TRUE(sent) << sent.error().line();
+    while (engine->need().work) engine->step(rig.exec());
+    EXPECT_TRUE(*out) << out->error().line();
+    return out->value();
+  }
+  // The text given to a session as it grows in generation: ln p of it, and the rows that took.
+  NextBytesResult follow(const std::string& before, const std::string& text, double prune) {
+    std::optional<Result<NextBytesResult>> out;
+    const auto keep = [&](Result<NextBytesResult> r) { out = std::move(r); };
+    ByteSessionJob job;
+    if (engine->tokenizer().adds_bos()) job.prompt.push_back(*engine->tokenizer().bos());
+    for (const TokenId token : engine->tokenizer().encode(before)) job.prompt.push_back(token);
+    job.max_bytes = static_cast<int>(text.size()) + 1;
+    job.cover.prune = prune;
+    job.cover.max_states = prune < 1e-4 ? 256 : job.cover.max_states;
+    job.box = std::make_shared<ByteMailbox>();
+    auto box = job.box;
+    EXPECT_TRUE(box->put({{}, false, keep}));
+    EXPECT_TRUE(engine->submit(std::move(job)));
+    while (engine->need().work) engine->step(rig.exec());
+    EXPECT_TRUE(box->put({{{0, text}}, false, keep}));
+    while (engine->need().work) engine->step(rig.exec());
+    const NextBytesResult result = out->value();
+    EXPECT_TRUE(box->put({{}, true, keep}));
+    while (engine->need().work) engine->step(rig.exec());
+    return result;
+  }
+  ByteScoreJob job(const std::string& text, double prune, bool canonical = false) const {
+    ByteScoreJob job;
+    job.tokens = engine->tokenizer().encode(text);
+    job.text = text;
+    if (engine->tokenizer().adds_bos()) job.bos = engine->tokenizer().bos();
+    job.cover.prune = prune;
+    job.cover.canonical = canonical;
+    return job;
+  }
+  Rig& rig;
+  std::unique_ptr<DevicePool> pool = DevicePool::create_cpu(std::size_t{4} << 30).value();
+  std::shared_ptr<LanguageEngine> engine;
+};
+Engine& shared_engine(const std::string& id) {
+  static std::map<std::string, std::unique_ptr<Engine>> engines;
+  auto& engine = engines[id];
+  if (engine == nullptr) engine = std::make_unique<Engine>(id);
+  return *engine;
+}
+
+// ln P of every prefix of `text` behind `prompt`, by following every token sequence whose probability is at
+// least 1e-9 of the text's so far. Shares nothing with models/alphabet: every row is compared with every
+// token's bytes.
+class Enumeration {
+ public:
+  Enumeration(Rig& rig, std::vector<TokenId> prompt, std::string text)
+      : rig_(rig), text_(std::move(text)), mass_(text_.size() + 1, 0.0), states_(text_.size()) {
+    const Tokenizer& t = rig.tokenizer();
+    for (TokenId id = 0; id < t.vocab_size(); ++id)
+      bytes_.push_back(t.is_special(id) || t.is_end_of_generation(id) ? "" : t.token_bytes(id));
+    KvSequence kv = rig.cache().new_sequence();
+    look_at(std::move(kv), prompt, 0, 1.0);
+    for (std::size_t end = 1; end < text_.size(); ++end)
+      for (State& s : states_[end])
+        if (s.weight > 1e-9 * mass_[end]) look_at(s.kv.fork(), std::vector<TokenId>{s.token}, end, s.weight);
+  }
+  const std::vector<double>& mass() const { return mass_; }
+  int rows() const { return rows_; }
+
+ private:
+  struct State {
+    KvSequence kv;  // without the last token
+    TokenId token;
+    double weight;
+  };
+  void look_at(KvSequence kv, const std::vector<TokenId>& tokens, std::size_t at, double weight) {
+    const std::vector<float> row = rig_.extend(kv, tokens);
+    ++rows_;
+    double top = -1e30, sum = 0;
+    const Tokenizer& t = rig_.tokenizer();
+    for (const float v : row) top = std::max(top, static_cast<double>(v));
+    const auto size = static_cast<TokenId>(bytes_.size());
+    for (TokenId id = 0; id < size; ++id)
+      if (!bytes_[static_cast<std::size_t>(id)].empty() || t.is_end_of_generation(id))
+        sum += std::exp(static_cast<double>(row[static_cast<std::size_t>(id)]) - top);
+    const std::string_view behind = std::string_view(text_).substr(at);
+    for (TokenId id = 0; id < size; ++id) {
+      const std::string& own = bytes_[static_cast<std::size_t>(id)];
+      if (own.empty() || own.front() != behind.front()) continue;
+      const double w = weight * std::exp(static_cast<double>(row[static_cast<std::size_t>(id)]) - top) / sum;
+      std::size_t shared = 0;
+      while (shared < own.size() && shared < behind.size() && own[shared] == behind[shared]) ++shared;
+      for (std::size_t d = 1; d <= shared; ++d) mass_[at + d] += w;
+      if (shared == own.size() && own.size() < behind.size())
+        states_[at + shared].push_back({kv.fork(), id, w});
+    }
+  }
+  Rig& rig_;
+  std::string text_;
+  std::vector<std::string> bytes_;
+  std::vector<double> mass_;  // [bytes + 1]: of the covers of each prefix; [0] is not used
+  std::vector<std::vector<State>> states_;
+  int rows_ = 0;
+};
+
+// 64 bytes each, with what stands before them; from the prose and from the code.
+std::vector<std::pair<std::string, std::string>> strings(int count) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const std::string texts[] = {read_text(data_path("text_english.txt")), read_text(data_path("text_code.txt"))};
+  for (int i = 0; i < count; ++i) {
+    const std::string& text = texts[i % 2];
+    const std::size_t space = (text.size() - 300) / static_cast<std::size_t>((count + 1) / 2);
+    std::size_t at = 100 + space * static_cast<std::size_t>(i / 2);
+    while (text[at] != ' ' && text[at] != '\n') ++at;
+    out.emplace_back(text.substr(at - 100, 100), text.substr(at, 64));
+  }
+  return out;
+}
+
+TEST(ByteModels, AgreeWithEnumerationOfAllCovers) {
+  for (const char* id : kModels) {
+    Engine& engine = shared_engine(id);
+    const Tokenizer& tokenizer = engine.engine->tokenizer();
+    double worst = 0;
+    int rows = 0;
+    for (const auto& [before, text] : strings(full() ? 20 : 2)) {
+      ByteScoreJob job = engine.job(text, 1e-8);
+      job.cover.max_states = 1024;
+      if (job.bos) job.prompt.push_back(*job.bos);
+      for (const TokenId token : tokenizer.encode(before)) job.prompt.push_back(token);
+      const Enumeration all(engine.rig, job.prompt, text);
+      const auto got = engine.score(std::move(job));
+      rows += all.rows();
+      EXPECT_NEAR(got.log_mass, std::log(all.mass().back()), 1e-6) << id << ": " << text;
+      double sum = 0;
+      for (std::size_t t = 0; t < text.size(); ++t) {
+        sum += got.byte_logprobs[t];
+        worst = std::max(worst, std::abs(sum - std::log(all.mass()[t + 1])));
+        EXPECT_GE(got.kept[t], 1 - 1e-8 - 1e-12);
+      }
+      worst = std::max(worst, std::abs(got.log_mass - std::log(all.mass().back())));
+    }
+    EXPECT_LT(worst, 1e-6) << id;
+    std::printf("%s: worst difference %.2g nats, %d rows enumerated\n", id, worst, rows);
+  }
+}
+
+double bits(const std::vector<double>& logprobs, std::size_t bytes) {
+  double sum = 0;
+  for (const double lp : logprobs) sum += std::isnan(lp) ? 0 : lp;
+  return -sum / std::log(2.0) / static_cast<double>(bytes);
+}
+
+std::string sample(const char* file, std::size_t bytes) {
+  std::string text = read_text(data_path(file));
+  if (!full()) text.resize(std::min(text.size(), bytes));
+  return text;
+}
+
+TEST(ByteModels, CodeATextAsShortAsTheirTokensDo) {
+  for (const char* id : kModels) {
+    Engine& engine = shared_engine(id);
+    for (const char* file : {"text_english.txt", "text_code.txt"}) {
+      const std::string text = sample(file, 700);
+      const auto open = engine.score(engine.job(text, 1e-3));
+      const auto filtered = engine.score(engine.job(text, 1e-3, true));
+      const double own = bits(open.token_logprobs, text.size()), bytes = bits(open.byte_logprobs, text.size()),
+                   canonical = bits(filtered.byte_logprobs, text.size());
+      EXPECT_LE(bytes, own + 0.002) << id << " " << file;
+      EXPECT_NEAR(canonical, own, 0.002) << id << " " << file;
+      double least = 1;
+      for (const double kept : open.kept) least = std::min(least, kept);
+      for (const double kept : filtered.kept) least = std::min(least, kept);
+      EXPECT_GE(least, 1 - 1e-3 - 1e-12) << id << " " << file;
+      std::printf("%s %s, %zu bytes: tokens %.4f, bytes %.4f, canonical %.4f bits per byte; forks %lld, %lld\n", id,
+                  file, text.size(), own, bytes, canonical, static_cast<long long>(open.forks),
+                  static_cast<long long>(filtered.forks));
+    }
+  }
+}
+
+// What a session gives up by pruning, in bits per byte, and what it saves: rows for each token of the text.
+TEST(ByteModels, SessionsLoseLittleByPruning) {
+  for (const char* id : kModels) {
+    Engine& engine = shared_engine(id);
+    for (const char* file : {"text_english.txt", "text_code.txt"}) {
+      const std::string whole = read_text(data_path(file));
+      const std::string before = whole.substr(0, 200), text = whole.substr(200, full() ? 2000 : 200);
+      const auto tokens = static_cast<double>(engine.engine->tokenizer().encode(text).size());
+      const double scale = std::log(2.0) * static_cast<double>(text.size());
+      const auto exact = engine.follow(before, text, 1e-6);
+      for (const double prune : {1e-3, 3e-3, 1e-2, 3e-2}) {
+        const auto got = engine.follow(before, text, prune);
+        const double excess = (exact.logprobs_nats[0] - got.logprobs_nats[0]) / scale;
+        if (prune == 1e-3) {
+          EXPECT_LT(excess, 0.001) << id << " " << file;
+          EXPECT_GE(got.kept[0], 1 - 1e-3 - 1e-12);
+        }
+        std::printf("%s %s: prune %.3f costs %+.5f bits per byte; %.2f rows a token (exact: %.2f), healed %d\n", id, file,
+                    prune, excess, static_cast<double>(got.forwards) / tokens,
+                    static_cast<double>(exact.forwards) / tokens, got.healed);
+        if (!full()) break;
+      }
+    }
+  }
+}
+
+TEST(ByteModels, MixturesKeepTheirBounds) {
+  const std::string text = sample("text_english.txt", 500) + sample("text_code.txt", 500);
+  std::vector<TextCode> codes;
+  for (const char* id : kModels) {
+    auto r = shared_engine(id).score(shared_engine(id).job(text, 1e-3));
+    codes.push_back({id, std::move(r.token_ends), std::move(r.token_logprobs), std::move(r.byte_logprobs)});
+  }
+  for (const CodePieces pieces : {CodePieces::kBytes, CodePieces::kChunks}) {
+    const auto table = code_table(codes, text.size(), pieces);
+    ASSERT_TRUE(table) << table.error().line();
+    const auto pieces_count = static_cast<double>(table->ends.size());
+    for (const double alpha : {0.0, 0.005, 0.05}) {
+      const auto mixed = mix_codes(*table, {CombineRule::kBayes, alpha, {}});
+      ASSERT_TRUE(mixed);
+      const double best = *std::min_element(mixed->member_nats.begin(), mixed->member_nats.end());
+      EXPECT_LE(mixed->nats,
+                best + std::log(2.0) - (pieces_count - 1) * std::log(1 - alpha + alpha / 2) + 1e-6);
+      const double scale = std::log(2.0) * static_cast<double>(text.size());
+      std::printf("%s, alpha %.3f: %.4f and %.4f alone, %.4f mixed bits per byte\n",
+                  pieces == CodePieces::kBytes ? "bytes" : "chunks", alpha, mixed->member_nats[0] / scale,
+                  mixed->member_nats[1] / scale, mixed->nats / scale);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace consort::golden
