@@ -65,6 +65,7 @@ class EmbeddingCalls final : public MemberCalls {
       : host_(host), task_(task), model_(std::move(model)) {}
 
   std::size_t block() const override { return kItemsAtATime; }
+  bool learns() const override { return task_.kind == TaskKind::kLabels; }
 
   Result<std::string> prompt_hash(const TaskItem& item, int variant) const override {
     Value::Object all{{"way", "embed"}, {"kind", task_kind_name(task_.kind)}};

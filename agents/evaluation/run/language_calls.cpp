@@ -1,3 +1,4 @@
+#include <cmath>
 #include <utility>
 
 #include "agents/evaluation/run/calls_parts.h"
@@ -22,6 +23,10 @@ Async<ScoreTextResult> score_text(ModelHandle model, ScoreTextRequest request, R
   auto asked = model.score_text(std::move(request), std::move(context));
   co_return co_await std::move(asked);
 }
+Async<ScoreBytesResult> score_bytes(ModelHandle model, ScoreBytesRequest request, RequestContext context) {
+  auto asked = model.score_bytes(std::move(request), std::move(context));
+  co_return co_await std::move(asked);
+}
 
 void take_cost(PredictionRow& row, const Usage& usage) {
   row.tokens = usage.prompt_tokens + usage.completion_tokens;
@@ -42,6 +47,7 @@ class LanguageCalls final : public MemberCalls {
       CONSORT_TRY(text, whole_text(item));
       all.emplace_back("text", bytes_digest(text));
       all.emplace_back("context", task_.context);
+      all.emplace_back("covers", true);
       return value_digest(Value::object(std::move(all)));
     }
     all.emplace_back("prompt", fill_prompt(wording(task_, variant), item));
@@ -154,21 +160,56 @@ class LanguageCalls final : public MemberCalls {
     return out;
   }
 
+  // Every byte's probability, so that members of any tokenizers can be mixed; models without such covers give
+  // the likelihood of their tokens.
   Result<MemberAnswers> ask_texts(const std::vector<const TaskItem*>& items) {
     MemberAnswers out;
     for (const TaskItem* item : items) {
       CONSORT_TRY(text, whole_text(*item));
-      auto result = wait_on(
-          host_.io, score_text(model_, ScoreTextRequest{std::move(text), task_.context}, host_.request()));
+      ScoreBytesRequest request;
+      request.text = text;
+      request.context = task_.context;
+      auto result = wait_on(host_.io, score_bytes(model_, std::move(request), host_.request()));
+      if (!result && result.error().kind == ErrorKind::kUnsupported) {
+        CONSORT_TRY(row, ask_tokens(std::move(text), *item));
+        out.rows.push_back(std::move(row));
+        continue;
+      }
       if (!result) return tl::unexpected<Error>(of_item(std::move(result.error()), *item));
-      PredictionRow row;
-      row.scores = {-result->nll_nats};
-      row.bytes = {static_cast<std::int64_t>(result->bytes), static_cast<std::int64_t>(result->file_bytes)};
-      take_cost(row, result->usage);
-      row.tokens = result->tokens;
-      out.rows.push_back(std::move(row));
+      out.rows.push_back(row_of_bytes(*result, text.size()));
     }
     return out;
+  }
+
+  // scores: of the tokens; bytes: those that they cover, and all.
+  static PredictionRow row_of_bytes(const ScoreBytesResult& result, std::size_t size) {
+    PredictionRow row;
+    double sum = 0;
+    std::int64_t scored = 0, begin = 0;
+    for (std::size_t t = 0; t < result.token_logprobs.size(); ++t) {
+      if (!std::isnan(result.token_logprobs[t])) {
+        sum += result.token_logprobs[t];
+        scored += result.token_ends[t] - begin;
+      }
+      begin = result.token_ends[t];
+    }
+    row.scores = {sum};
+    row.bytes = {scored, static_cast<std::int64_t>(size)};
+    row.byte_logprobs.assign(result.byte_logprobs.begin(), result.byte_logprobs.end());
+    take_cost(row, result.usage);
+    return row;
+  }
+
+  Result<PredictionRow> ask_tokens(std::string text, const TaskItem& item) {
+    auto result = wait_on(
+        host_.io, score_text(model_, ScoreTextRequest{std::move(text), task_.context}, host_.request()));
+    if (!result) return tl::unexpected<Error>(of_item(std::move(result.error()), item));
+    PredictionRow row;
+    row.scores = {-result->nll_nats};
+    row.bytes = {static_cast<std::int64_t>(result->bytes), static_cast<std::int64_t>(result->file_bytes)};
+    take_cost(row, result->usage);
+    row.tokens = result->tokens;
+    return row;
   }
 
   const EvaluationHost& host_;

@@ -37,6 +37,8 @@ class MemberCalls {
   virtual Result<std::string> prompt_hash(const TaskItem& item, int variant) const = 0;
   // How many items are asked at a time; they are recorded together.
   virtual std::size_t block() const = 0;
+  // Whether items of the training split are asked as well: a head is fitted on what comes back.
+  virtual bool learns() const { return false; }
   // Errors: those of the model, with the item's name.
   virtual Result<MemberAnswers> ask(const std::vector<const TaskItem*>& items, int variant,
                                     std::uint64_t seed) = 0;

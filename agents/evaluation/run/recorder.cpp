@@ -56,7 +56,7 @@ class Recorder {
   Status look_up(const MemberCalls& calls) {
     const Value digest = host_.models.weights().get(request_.member);
     for (const TaskItem& item : task_.items) {
-      if (item.split == kTrainSplit && !request_.with_training) continue;
+      if (item.split == kTrainSplit && !(request_.with_training && calls.learns())) continue;
       PredictionRow row;
       fill_conditions(row, task_, item);
       row.member = request_.member;

@@ -1,6 +1,7 @@
 #include "protocols/cli/eval/evaluate.h"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -8,6 +9,9 @@
 
 #include <fmt/format.h>
 
+#include "agents/evaluation/analysis/analysis.h"
+#include "agents/evaluation/report/figure.h"
+#include "agents/evaluation/report/page.h"
 #include "agents/evaluation/run/recorder.h"
 #include "agents/evaluation/table/table_export.h"
 #include "kernels/cpu/isa.h"
@@ -18,6 +22,7 @@ namespace consort {
 namespace {
 
 constexpr std::size_t kMostTaskBytes = std::size_t{1} << 30;
+constexpr int kMostCopies = 16;  // of the best member, for the control of the same compute
 
 class EvalCommand {
  public:
@@ -26,7 +31,9 @@ class EvalCommand {
   Result<int> run() {
     CONSORT_CHECK_OK(read());
     CONSORT_CHECK_OK(record());
+    CONSORT_CHECK_OK(plan());
     CONSORT_CHECK_OK(write_tables());
+    CONSORT_CHECK_OK(analyse());
     return 0;
   }
 
@@ -55,7 +62,7 @@ class EvalCommand {
       CONSORT_TRY(rows, table_from_json_lines(text, file));
       for (PredictionRow& row : rows) {
         if (f_.limit > 0 && !has_item(row.item)) continue;  // not drawn
-        imported_[row.member].push_back(std::move(row));
+        imported_[row.member][row.variant].push_back(std::move(row));
       }
     }
     members_ = f_.members;
@@ -65,7 +72,11 @@ class EvalCommand {
       return fail(ErrorKind::kUsage, "neither --members nor --import is given", "consort eval");
     if (std::set<std::string>(members_.begin(), members_.end()).size() != members_.size())
       return fail(ErrorKind::kUsage, "a member stands twice", "--members");
-    return {};
+
+    request_.task = &task_;
+    request_.combine = f_.combine;
+    request_.seed = seed();
+    return check_strategies(request_);
   }
 
   bool has_item(const std::string& id) const {
@@ -87,12 +98,54 @@ class EvalCommand {
     for (const std::string& member : members_) {
       CONSORT_TRY(rows, rows_of(member, 0));
       table_.push_back(std::move(rows));
+      CONSORT_TRY(made, table_of(member, table_.back()));
+      request_.members.push_back(std::move(made));
     }
-    return {};
+    return prepare(request_);
+  }
+
+  Result<MemberTable> table_of(const std::string& name, const std::vector<PredictionRow>& rows) {
+    return member_table(task_, name, rows,
+                        [this](const std::string& vector) { return log_->vector(vector); });
+  }
+
+  // The best member of the fit split is asked again in other words, as often as the ensemble's compute pays
+  // for.
+  Status plan() {
+    if (f_.control == "none") {
+      request_.no_control = "--control none";
+      return {};
+    }
+    ControlPlan control = plan_control(request_, kMostCopies);
+    request_.no_control = control.why;
+    if (control.copies == 0) return {};
+    if (const auto at = imported_.find(control.member); at != imported_.end()) {
+      while (control.copies > 1 && !at->second.contains(control.copies - 1)) --control.copies;
+      if (control.copies < 2) {
+        request_.no_control = "the best member's rows were imported, it cannot be asked again";
+        return {};
+      }
+    }
+    for (int variant = 0; variant < control.copies; ++variant) {
+      const auto own = static_cast<std::size_t>(std::find(members_.begin(), members_.end(), control.member) -
+                                                members_.begin());
+      if (variant > 0) {
+        CONSORT_TRY(rows, rows_of(control.member, variant));
+        table_.push_back(std::move(rows));
+      }
+      CONSORT_TRY(made, table_of(fmt::format("{} #{}", control.member, variant + 1),
+                                 variant == 0 ? table_[own] : table_.back()));
+      request_.control.push_back(std::move(made));
+    }
+    return prepare(request_);
   }
 
   Result<std::vector<PredictionRow>> rows_of(const std::string& member, int variant) {
-    if (const auto at = imported_.find(member); at != imported_.end()) return imported_rows(at->second);
+    if (const auto at = imported_.find(member); at != imported_.end()) {
+      const auto rows = at->second.find(variant);
+      if (rows != at->second.end()) return imported_rows(rows->second);
+      return fail(ErrorKind::kInvalid, fmt::format("no rows of variant {} were imported", variant), member);
+    }
     RecordRequest request;
     request.member = member;
     request.variant = variant;
@@ -113,6 +166,7 @@ class EvalCommand {
     std::vector<PredictionRow> ordered;
     for (const TaskItem& item : task_.items) {
       const auto at = by_item.find(item.id);
+      if (at == by_item.end() && item.split == kTrainSplit) continue;
       if (at == by_item.end())
         return fail(ErrorKind::kInvalid, "the imported rows lack an item of the task",
                     rows.front().member + ", item " + item.id);
@@ -127,7 +181,7 @@ class EvalCommand {
 
   Status write_tables() {
     std::error_code error;
-    std::filesystem::create_directories(f_.out, error);
+    std::filesystem::create_directories(std::filesystem::path(f_.out) / "plots", error);
     if (error) return fail(ErrorKind::kIo, "cannot make the folder: " + error.message(), f_.out);
     std::vector<PredictionRow> all;
     for (const auto& rows : table_) all.insert(all.end(), rows.begin(), rows.end());
@@ -138,15 +192,44 @@ class EvalCommand {
     return write("timings.csv", timings_csv(all));
   }
 
+  Status analyse() {
+    CONSORT_TRY(contest, make_contest(request_));
+    Progress progress(c_.console, "intervals and tests", "steps");
+    JudgeOptions options;
+    options.resamples = f_.resamples;
+    options.seed = seed();
+    options.progress = [&](std::size_t done, std::size_t total) { progress.update(done, total); };
+    CONSORT_TRY(results, judge(contest, task_, options));
+    progress.finish();
+    const Value json = to_value(results);
+    const std::vector<Figure> figures = evaluation_figures(contest, results);
+    CONSORT_CHECK_OK(write("results.json", write_json_pretty(json) + "\n"));
+    CONSORT_CHECK_OK(write("measures.csv", measures_csv(results)));
+    CONSORT_CHECK_OK(write("comparisons.csv", comparisons_csv(results)));
+    for (const Figure& figure : figures) {
+      CONSORT_CHECK_OK(write("plots/" + figure.name + ".svg", figure.drawing.svg(figure.title, true)));
+      CONSORT_CHECK_OK(write("plots/" + figure.name + ".csv", figure.csv));
+    }
+    CONSORT_CHECK_OK(write("report.html", evaluation_page(results, figures)));
+    if (c_.console.json())
+      c_.console.result(json);
+    else
+      c_.console.out(results_text(results));
+    c_.console.note("report: " + (std::filesystem::path(f_.out) / "report.html").string());
+    return {};
+  }
+
   CliContext& c_;
   const EvalFlags& f_;
   Task task_;
   std::vector<std::string> members_;
-  std::map<std::string, std::vector<PredictionRow>> imported_;
+  std::map<std::string, std::map<int, std::vector<PredictionRow>>> imported_;  // by member and variant
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<PredictionLog> log_;
   std::unique_ptr<EvaluationHost> host_;
-  std::vector<std::vector<PredictionRow>> table_;  // [member][item]
+  // [member, then copies of the best one][item]; a deque: the request holds pointers to rows
+  std::deque<std::vector<PredictionRow>> table_;
+  AnalysisRequest request_;
 };
 
 }  // namespace

@@ -1,0 +1,258 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "agents/ensemble/strategy.h"
+#include "agents/evaluation/analysis/hand_made.h"
+
+namespace consort {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Comparison* comparison(const EvaluationResults& r, const char* entry, const char* role,
+                             const char* measure) {
+  for (const Comparison& c : r.comparisons)
+    if (c.entry == entry && c.role == role && c.measure == measure) return &c;
+  return nullptr;
+}
+
+double value(const EvaluationResults& r, const char* entry, const char* measure) {
+  const TableEntry* e = r.find(entry);
+  return e == nullptr ? -1 : e->measures[r.measure(measure)].value;
+}
+
+// Three members, each wrong on every fifth item, on different ones: a majority is always right.
+void three_that_err_apart(HandMade& made) {
+  add_choice_items(made, 60, 90);
+  add_choice_member(made, "a", 5, 0, 0.6);
+  add_choice_member(made, "b", 5, 1, 0.6);
+  add_choice_member(made, "c", 5, 2, 0.6);
+}
+
+TEST(ClassContest, MembersThatErrApartAreBeatenByTheirVote) {
+  HandMade made(TaskKind::kChoices);
+  three_that_err_apart(made);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_NEAR(value(*r, "a", "accuracy"), 0.8, 1e-12);
+  for (const char* strategy : {"vote", "weightedVote", "dawidSkene", "linearPool", "logPool",
+                               "linearPool fitted", "logPool fitted", "stacking"})
+    EXPECT_EQ(value(*r, strategy, "accuracy"), 1) << strategy;
+  const Comparison* c = comparison(*r, "vote", "best member", "accuracy");
+  ASSERT_NE(c, nullptr);
+  // 18 of 90 items are right in the vote only, none in the member only: p = 2 / 2^18, exactly.
+  EXPECT_EQ(c->only_entry, 18u);
+  EXPECT_EQ(c->only_against, 0u);
+  EXPECT_EQ(c->test, "exact McNemar");
+  EXPECT_DOUBLE_EQ(c->p, std::ldexp(1.0, -17));
+  EXPECT_GE(c->p_holm, c->p);
+  EXPECT_EQ(c->verdict, "better");
+  EXPECT_THAT(c->sentence,
+              HasSubstr("vote: better than a calibrated (best member) in accuracy: 100.0 % against 80.0 %, "
+                        "+20.0 points"));
+  EXPECT_THAT(c->sentence, HasSubstr("n = 90"));
+  EXPECT_EQ(r->tried, 3u + 9u + 1u);  // calibrated members; vote .. stacking with rank and greedyPool
+  EXPECT_EQ(r->members, (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST(ClassContest, ThePoolsAreThoseThatWorkflowsName) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 20, 30);
+  add_choice_member(made, "a", 4, 0, 0.7);
+  add_choice_member(made, "b", 3, 1, 0.5);
+  const auto contest = made.contest();
+  ASSERT_TRUE(contest) << contest.error().line();
+  for (const char* name : {"linearPool", "logPool"}) {
+    const Contestant* pool = contest->find(name);
+    ASSERT_NE(pool, nullptr);
+    for (std::size_t i = 0; i < contest->size(); ++i) {
+      PredictionTable table;
+      table.candidates = {"red", "green", "blue"};
+      for (const MemberTable& m : made.request.members) {
+        MemberPrediction p;
+        p.name = m.name;
+        for (const double s : m.rows[20 + i]->scores) p.scores.push_back({s, 4, 1});
+        table.members.push_back(std::move(p));
+      }
+      const auto combined = combine_predictions(name, table, Value::object({}));
+      ASSERT_TRUE(combined) << combined.error().line();
+      for (const RankedAnswer& answer : combined->ranking)
+        EXPECT_NEAR(answer.score, pool->log_p[i][*answer.candidate], 1e-12);
+    }
+  }
+}
+
+TEST(ClassContest, ATemperatureMendsWhatWasSharpened) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 100, 100);
+  // Right with probability 0.8 by its own account of 0.8, told three times as sharply.
+  made.member("sharp", [&](PredictionRow& row, std::size_t i) {
+    const std::size_t gold = made.task.items[i].gold;
+    row.scores.assign(3, 3 * std::log(0.1));
+    row.scores[i % 10 < 8 ? gold : (gold + 1 + i % 2) % 3] = 3 * std::log(0.8);
+  });
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_NEAR(r->find("sharp calibrated")->parameters.get("temperature").as_number(), 3, 1e-3);
+  EXPECT_LT(value(*r, "sharp calibrated", "nll"), value(*r, "sharp", "nll"));
+  EXPECT_EQ(value(*r, "sharp calibrated", "accuracy"), value(*r, "sharp", "accuracy"));
+  EXPECT_THAT(r->notes, Contains(HasSubstr("one member")));
+  EXPECT_TRUE(r->comparisons.empty());
+}
+
+TEST(ClassContest, NothingIsChosenOrFittedOnTheTestSplit) {
+  HandMade made(TaskKind::kChoices), other(TaskKind::kChoices);
+  for (HandMade* m : {&made, &other}) {
+    add_choice_items(*m, 60, 60);
+    add_choice_member(*m, "a", 5, 0, 0.7);  // the better one of the fit split
+    add_choice_member(*m, "b", 3, 1, 0.7);
+  }
+  for (std::size_t i = 60; i < 120; ++i) other.task.items[i].gold = (other.task.items[i].gold + 1) % 3;
+  const auto x = made.results(), y = other.results();
+  ASSERT_TRUE(x && y);
+  EXPECT_EQ(x->chosen, y->chosen);
+  for (const TableEntry& e : x->entries) {
+    EXPECT_EQ(e.parameters, y->find(e.name)->parameters) << e.name;
+    EXPECT_EQ(e.best_for, y->find(e.name)->best_for) << e.name;
+    if (e.role != Role::kOracle) EXPECT_EQ(e.fit_score, y->find(e.name)->fit_score) << e.name;
+  }
+  EXPECT_THAT(x->find("a calibrated")->best_for, Contains("accuracy"));
+  EXPECT_NE(value(*x, "vote", "accuracy"), value(*y, "vote", "accuracy"));
+}
+
+TEST(ClassContest, OptionsMayBeOfDifferentNumbers) {
+  HandMade made(TaskKind::kChoices);
+  for (std::size_t i = 0; i < 60; ++i) {
+    TaskItem& item = made.item(i < 30 ? kFitSplit : kTestSplit);
+    item.options.assign(2 + i % 3, "x");
+    for (std::size_t c = 0; c < item.options.size(); ++c) item.options[c] += std::to_string(c);
+    item.gold = i % 2;
+  }
+  for (const char* name : {"a", "b"})
+    made.member(name, [&](PredictionRow& row, std::size_t i) {
+      for (std::size_t c = 0; c < made.task.items[i].options.size(); ++c) {
+        row.scores.push_back(-400.0 - static_cast<double>((7 * c + i * (name[0] == 'a' ? 3 : 5)) % 11));
+        row.bytes.push_back(30);
+      }
+    });
+  const auto contest = made.contest();
+  ASSERT_TRUE(contest) << contest.error().line();
+  for (const Contestant& c : contest->contestants)
+    for (std::size_t i = 0; i < c.log_p.size(); ++i) {
+      double sum = 0;
+      for (std::size_t k = 0; k < c.log_p[i].size(); ++k) {
+        if (k >= made.task.items[30 + i].options.size())
+          EXPECT_EQ(std::exp(c.log_p[i][k]), 0) << c.entry.name;
+        sum += std::exp(c.log_p[i][k]);
+      }
+      EXPECT_NEAR(sum, 1, 1e-9) << c.entry.name;
+    }
+}
+
+TEST(ClassContest, TheControlOfTheSameComputeIsARivalOfItsOwn) {
+  HandMade made(TaskKind::kChoices);
+  three_that_err_apart(made);
+  const ControlPlan none = [&] {
+    EXPECT_TRUE(prepare(made.request));
+    return plan_control(made.request, 16);
+  }();
+  EXPECT_EQ(none.copies, 0);
+  EXPECT_THAT(none.why, HasSubstr("one wording"));
+  made.task.prompts = {"{question}", "Q: {question}", "So: {question}", "Well: {question}"};
+  const ControlPlan plan = plan_control(made.request, 16);
+  EXPECT_EQ(plan.member, "a");  // all are equally good on the fit split: the first
+  EXPECT_EQ(plan.copies, 3);    // three members of one price
+  add_choice_member(made, "a #1", 5, 0, 0.6, true);
+  add_choice_member(made, "a #2", 6, 0, 0.6, true);
+  add_choice_member(made, "a #3", 7, 0, 0.6, true);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  const Comparison* c = comparison(*r, "vote", "same compute", "accuracy");
+  ASSERT_NE(c, nullptr);
+  EXPECT_THAT(c->against, HasSubstr("3 x a wordings"));
+  EXPECT_EQ(r->find(c->against)->role, Role::kControl);
+  EXPECT_EQ(r->find(c->against)->flop, 300);
+}
+
+TEST(ClassContest, GroupsOfItemsAreTheUnitOfTests) {
+  HandMade made(TaskKind::kChoices);
+  three_that_err_apart(made);
+  for (std::size_t i = 0; i < made.task.items.size(); ++i)
+    made.task.items[i].group = "g" + std::to_string(i / 5);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_EQ(r->clusters, 18u);
+  const Comparison* c = comparison(*r, "vote", "best member", "accuracy");
+  ASSERT_NE(c, nullptr);
+  EXPECT_EQ(c->test, "permutation of groups");
+  EXPECT_EQ(c->clusters, 18u);
+}
+
+TEST(ClassContest, TheOracleIsABoundAndNoRival) {
+  HandMade made(TaskKind::kChoices);
+  three_that_err_apart(made);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  for (const char* measure : {"accuracy", "nll", "brier"})
+    for (const std::string& m : r->members) {
+      const bool higher = r->measures[r->measure(measure)].higher_is_better;
+      const double gain = value(*r, "oracle", measure) - value(*r, (m + " calibrated").c_str(), measure);
+      EXPECT_GE(higher ? gain : -gain, 0) << measure;
+    }
+  for (const Comparison& c : r->comparisons) {
+    EXPECT_NE(c.entry, "oracle");
+    EXPECT_NE(c.against, "oracle");
+  }
+}
+
+TEST(ClassContest, CombineNamesTheStrategiesAndAWrongNameIsAnError) {
+  HandMade made(TaskKind::kChoices);
+  three_that_err_apart(made);
+  made.request.combine = {"vote"};
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_NE(r->find("vote"), nullptr);
+  EXPECT_EQ(r->find("linearPool"), nullptr);
+  made.request.combine = {"votes"};
+  const auto wrong = made.results();
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(wrong.error().hint, HasSubstr("weightedVote"));
+}
+
+TEST(ClassContest, WhatIsMissingIsSaid) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 3, 20);
+  add_choice_member(made, "a", 5, 0, 0.6);
+  const auto r = made.results();
+  ASSERT_FALSE(r);
+  EXPECT_THAT(r.error().line(), HasSubstr("3 items are for fitting"));
+  HandMade short_rows(TaskKind::kChoices);
+  add_choice_items(short_rows, 10, 10);
+  short_rows.member("a", [](PredictionRow& row, std::size_t) { row.scores = {-1, -2}; });
+  EXPECT_FALSE(short_rows.contest());
+}
+
+TEST(Results, TheSameRowsGiveTheSameBytes) {
+  std::string first;
+  for (int run = 0; run < 2; ++run) {
+    HandMade made(TaskKind::kChoices);
+    three_that_err_apart(made);
+    const auto r = made.results();
+    ASSERT_TRUE(r);
+    const std::string all =
+        write_json(to_value(*r)) + measures_csv(*r) + comparisons_csv(*r) + results_text(*r);
+    if (run == 0) first = all;
+    EXPECT_EQ(all, first);
+  }
+  EXPECT_THAT(first, HasSubstr("cannot be reached"));
+  EXPECT_THAT(first, HasSubstr("variants were measured on the test split"));
+  EXPECT_THAT(first, Not(HasSubstr("nan")));
+}
+
+}  // namespace
+}  // namespace consort
