@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMostSubsets = 64;
 constexpr std::size_t kLeastFit = 5;
 constexpr double kTrajectoryShare = 0.005;  // fixed share of the weights' figure
-constexpr double kMostProbeWork = 2e11;     // multiplications that a probe as a control may cost
+constexpr double kMostProbeWork = 4e9;      // multiplications that a probe as a control may cost
 constexpr double kWorstNll = 745;           // -ln of the smallest double: a bootstrap wants finite numbers
 
 // How a contestant does on fit items that it was not fitted on.
@@ -253,7 +253,7 @@ class ClassContest {
     constexpr std::pair<LabelHead, const char*> kHeads[] = {
         {LabelHead::kNeighbours, "knn"}, {LabelHead::kCentroid, "centroid"}, {LabelHead::kProbe, "probe"}};
     for (const auto& [head, name] : kHeads) {
-      const double work = training * width * width * static_cast<double>(task_.labels.size()) * 25;
+      const double work = training * width * width * static_cast<double>(task_.labels.size());
       MemberTable table{fmt::format("{} ({})", best.name, name), best.rows, best.logs, {}};
       if (head != task_.head) {
         if (head == LabelHead::kProbe && work > kMostProbeWork) continue;

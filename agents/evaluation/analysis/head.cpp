@@ -13,7 +13,11 @@ namespace {
 
 constexpr double kSharpness = 0.05;   // of cosines, as contrastive encoders are trained with
 constexpr double kSpreadMass = 1e-3;  // no label is impossible because no neighbour has it
-constexpr int kProbeFolds = 5;
+constexpr int kProbeFolds = 3;
+constexpr double kPenalties[] = {1e-2, 1e-1, 1};
+constexpr double kPlainPenalty = 1e-1;
+constexpr double kMostTunedWork =
+    2e9;  // multiplications of one Newton step over all labels; above: no choice
 
 float dot(const std::vector<float>& a, const std::vector<float>& b) {
   float lanes[16] = {};  // a fixed order of sums that the compiler can vectorise
@@ -116,7 +120,12 @@ class Head {
     data.labels = task_.labels;
     ProbeOptions options;
     options.kind = ProbeKind::kLogistic;
-    options.folds = kProbeFolds;
+    const double width = static_cast<double>(data.dimension);
+    const double fits = task_.labels.size() == 2 ? 1 : static_cast<double>(task_.labels.size());
+    const bool tuned = static_cast<double>(training_.size()) * width * width * fits <= kMostTunedWork;
+    options.folds = tuned ? kProbeFolds : 2;
+    options.penalties = tuned ? std::vector<double>(std::begin(kPenalties), std::end(kPenalties))
+                              : std::vector<double>{kPlainPenalty};
     options.seed = seed;
     CONSORT_TRY(fit, fit_probe(data, options));
     LogDistributions out(vectors_.size());

@@ -62,17 +62,16 @@ class EvalCommand {
       CONSORT_TRY(rows, table_from_json_lines(text, file));
       for (PredictionRow& row : rows) {
         if (f_.limit > 0 && !has_item(row.item)) continue;  // not drawn
+        if (!imported_.contains(row.member)) imported_order_.push_back(row.member);
         imported_[row.member][row.variant].push_back(std::move(row));
       }
     }
     members_ = f_.members;
-    if (members_.empty())
-      for (const auto& entry : imported_) members_.push_back(entry.first);
+    if (members_.empty()) members_ = imported_order_;
     if (members_.empty())
       return fail(ErrorKind::kUsage, "neither --members nor --import is given", "consort eval");
     if (std::set<std::string>(members_.begin(), members_.end()).size() != members_.size())
       return fail(ErrorKind::kUsage, "a member stands twice", "--members");
-
     request_.task = &task_;
     request_.combine = f_.combine;
     request_.seed = seed();
@@ -223,6 +222,7 @@ class EvalCommand {
   const EvalFlags& f_;
   Task task_;
   std::vector<std::string> members_;
+  std::vector<std::string> imported_order_;  // of members, as they come in the files
   std::map<std::string, std::map<int, std::vector<PredictionRow>>> imported_;  // by member and variant
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<PredictionLog> log_;
