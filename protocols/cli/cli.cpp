@@ -99,6 +99,7 @@ int run_cli(int argc, char** argv) {
       "First steps:  consort models pull smollm2-135m-instruct\n"
       "              consort generate --model smollm2-135m-instruct --prompt 'What is a fjord?'\n"
       "Exit status: 0 done, 2 usage, 3 invalid input, 4 missing, 5 failed, 6 waits for an approval, 130 interrupted."};
+  app.name("consort");  // arguments() leaves the program's own name out, and usage lines want it
   app.require_subcommand(1);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of every command");
