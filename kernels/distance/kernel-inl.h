@@ -1,5 +1,7 @@
 // Inner products in sixteen running sums, multiplied and added apart (no fused step) and folded in halves, as
 // the portable functions of memory/retrieval do it: the same bits.
+#pragma once
+
 #include <algorithm>
 #include <cmath>
 
