@@ -15,9 +15,6 @@ if(CONSORT_SANITIZE)
   add_compile_options(-fsanitize=${CONSORT_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CONSORT_SANITIZE})
   add_compile_definitions(CONSORT_SANITIZED=1)
-  # Most of a sanitized build is the reading of headers: several files at a time share it.
-  set(CMAKE_UNITY_BUILD ON)
-  set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
   if(CONSORT_SANITIZE MATCHES "undefined")
     # These four check every access through a pointer and double the compile time (15 s against 7 for a file of
     # the workflow runner); AddressSanitizer sees what three of them look for. Rooms that read bytes from outside
