@@ -53,7 +53,10 @@ bool InputLines::next(std::string& line) {
 }
 
 bool InputLines::ready() {
-  while (buffer_.find('\n', at_) == std::string::npos) {
+  std::size_t searched = at_;
+  while (buffer_.find('\n', searched) == std::string::npos) {
+    if (buffer_.size() - at_ > kMostLineBytes) return true;
+    searched = buffer_.size();
     pollfd waiting{STDIN_FILENO, POLLIN, 0};
     if (ended_ || poll(&waiting, 1, 0) <= 0) return false;
     if (!fill()) return at_ < buffer_.size();
