@@ -17,7 +17,7 @@ import zlib
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from consort_test import MINILM, Case
 
-MOST_SECONDS = 60  # the machine may be busy
+MOST_SECONDS = 120  # of processor time these take 15 at most; the machine may be busy
 EFFICIENTNET, GCN = "efficientnet-lite0", "gnn-gcn"
 TORCH_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 
@@ -171,7 +171,7 @@ class HostileGraphs(Bounded):
     def test_graphs_of_a_billion_nodes(self):
         big = 1_000_000_000
         graphs = [{"nodes": [[0, 0]], "edges": [[0, big]]}, {"nodes": [[0, 0]], "edges": [[0, 2**63 - 1]]},
-                  {"nodes": [[0, 0]] * 300_000, "edges": []}, {"nodes": big, "edges": []},
+                  {"nodes": [[0, 0]] * 1_100_000, "edges": []}, {"nodes": big, "edges": []},
                   {"x": [[0, 0]], "edge_index": [[0] * 5, [big] * 5]}, {"nodes": [[big, 0]], "edges": []},
                   {"nodes": [[0, 0]], "edges": [[0, 0]] * 3_000_000}]
         given = "".join(json.dumps({"graph": g}) + "\n" for g in graphs).encode()
