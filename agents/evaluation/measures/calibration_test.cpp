@@ -53,8 +53,10 @@ TEST(Calibration, EqualMassKeepsTiesTogether) {
   EXPECT_EQ((*bins)[1].count, 2u);
   std::vector<double> spread;
   for (int i = 0; i < 45; ++i) spread.push_back(i / 45.0);
-  for (const auto& bin : *reliability_bins(spread, Marks(45, 1))) EXPECT_EQ(bin.count, 3u);
-  EXPECT_EQ(reliability_bins(spread, Marks(45, 1))->size(), 15u);
+  const auto even = reliability_bins(spread, Marks(45, 1));
+  ASSERT_TRUE(even);
+  EXPECT_EQ(even->size(), 15u);
+  for (const auto& bin : *even) EXPECT_EQ(bin.count, 3u);
 }
 
 // Calibrated by construction: the true error is 0, so what is measured is bias.
