@@ -35,7 +35,7 @@ class MixtureCalls : public ::testing::Test {
   }
   Result<Value> act(const std::string& more) {
     const Value with = *parse_json(R"({"combine": "byteMixture", "prompt": "?", )" + more + "}");
-    const auto valid = Schema::compile(call_->options_schema())->check(with);
+    auto valid = Schema::compile(call_->options_schema())->check(with);
     if (!valid) return forward_error(valid);
     TaskContext context;
     context.seed = 11;

@@ -165,13 +165,21 @@ TextCover score(const ByteVocabulary& v, const std::string& text, CoverOptions o
   };
   for (std::size_t k = 0; k < path.size(); ++k)
     cover.set_path_row(k, walk(std::span(path).first(k), cover.behind(k)));
-  for (auto level = cover.next_level(); !level.empty(); level = cover.next_level()) {
-    for (std::size_t i = 0; i < level.size(); ++i) {
-      std::vector<TokenId> tokens(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(level[i].path));
-      tokens.insert(tokens.end(), level[i].tokens.begin(), level[i].tokens.end());
-      cover.set_fork_row(i, walk(tokens, cover.behind(level[i])));
+  std::map<int, std::vector<TokenId>> histories;  // of the forks
+  for (auto forks = cover.next_forks(); !forks.empty(); forks = cover.next_forks()) {
+    for (std::size_t i = 0; i < forks.size(); ++i) {
+      const auto& fork = forks[i];
+      std::vector<TokenId> tokens = fork.parent >= 0
+                                        ? histories.at(fork.parent)
+                                        : std::vector<TokenId>(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(fork.path));
+      tokens.push_back(fork.token);
+      cover.set_fork_row(i, walk(tokens, cover.behind(fork)));
+      histories[fork.id] = std::move(tokens);
     }
+    for (const int id : cover.take_dropped()) EXPECT_EQ(histories.erase(id), 1u);
   }
+  for (const int id : cover.take_dropped()) EXPECT_EQ(histories.erase(id), 1u);
+  EXPECT_TRUE(histories.empty());
   return cover;
 }
 
@@ -196,6 +204,7 @@ TEST(TextCover, PruningLosesAtMostItsBoundAndNeverAddsProbability) {
     for (const std::string text : kTexts) {
       CoverOptions options;
       options.prune = bound;
+      options.max_states = 1 << 20;
       const TextCover cover = score(v, text, options);
       for (const double kept : cover.kept()) EXPECT_GE(kept, 1 - bound - 1e-12);
       EXPECT_LE(cover.log_mass(), std::log(toy::prefix_probability(text)) + 1e-12);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "models/alphabet/token_masses.h"
@@ -11,8 +12,6 @@ namespace consort {
 namespace {
 
 constexpr double kNothing = -std::numeric_limits<double>::infinity();
-// Levels off the path: a fork of so many tokens in a row that the tokenizer would not make carries nothing.
-constexpr int kMaxLevels = 64;
 // The text's own tokens never count less: a row's weights below 1e-38 of the largest are rounded to 0.
 constexpr double kLeastOnPath = 1e-38;
 
@@ -64,8 +63,9 @@ std::string_view TextCover::behind(std::size_t path_row) const {
 }
 
 // The last few tokens of a state, for the filter.
-std::vector<TokenId> TextCover::recent_of(std::size_t path, std::span<const TokenId> chain) const {
-  std::vector<TokenId> out(chain.begin(), chain.end());
+std::vector<TokenId> TextCover::recent_of(const Node* parent, std::size_t path) const {
+  if (parent != nullptr) return parent->recent;
+  std::vector<TokenId> out;
   for (std::size_t k = path; k > 0 && out.size() < CanonicalFilter::kWindow; --k)
     out.insert(out.begin(), path_[k - 1]);
   for (std::size_t k = recent_.size(); k > 0 && out.size() < CanonicalFilter::kWindow; --k)
@@ -73,80 +73,93 @@ std::vector<TokenId> TextCover::recent_of(std::size_t path, std::span<const Toke
   return out;
 }
 
-// Counts a state's masses, and makes its complete tokens candidates of the next level.
-void TextCover::add_state(const CoverWalk& walk, std::size_t at, double log_weight, std::size_t path,
-                          std::span<const TokenId> chain, bool on_path) {
+// Counts a state's masses, and makes its complete tokens candidates.
+void TextCover::add_state(const CoverWalk& walk, std::size_t at, double log_weight,
+                          const std::shared_ptr<const Node>& parent, std::size_t path) {
+  const bool on_path = parent == nullptr;
   const std::size_t own = on_path ? ends_[path] - at : 0;
   for (std::size_t d = 0; d < std::max(walk.masses.size(), own); ++d) {
     const double mass = std::max(d < walk.masses.size() ? walk.masses[d] : 0, d < own ? kLeastOnPath : 0);
     if (mass > 0) log_z_[at + d + 1] = log_add(log_z_[at + d + 1], log_weight + std::log(mass));
   }
   std::vector<TokenId> recent;
-  if (filter_ != nullptr) recent = recent_of(path, chain);
+  if (filter_ != nullptr) recent = recent_of(parent.get(), path);
   for (const CoverWalk::Token& t : walk.tokens) {
     const std::size_t end = at + t.length;
     if (!(t.probability > 0) || end >= text_.size()) continue;
     if (on_path && t.id == path_[path] && end == ends_[path]) continue;  // the path has its own row
     const double weight = log_weight + std::log(t.probability);
-    if (filter_ != nullptr && !filter_->allows(recent, t.id)) {
+    if (filter_ != nullptr && !filter_->allows(recent, t.id))
       log_filtered_[end] = log_add(log_filtered_[end], weight);
-      continue;
-    }
-    Fork fork{path, {chain.begin(), chain.end()}, end, weight};
-    fork.tokens.push_back(t.id);
-    candidates_.push_back(std::move(fork));
+    else
+      candidates_[end].push_back({parent, path, t.id, weight});
   }
 }
 
-// A level may give up half of what the level before was allowed to, so that all stay within the bound.
-void TextCover::prune_level() {
-  std::sort(candidates_.begin(), candidates_.end(), [](const Fork& a, const Fork& b) {
-    if (a.end != b.end) return a.end < b.end;
+void TextCover::add_path() {
+  double log_weight = 0;
+  for (std::size_t k = 0; k < path_.size(); ++k) {
+    const std::size_t at = k == 0 ? 0 : ends_[k - 1];
+    add_state(rows_[k], at, log_weight, nullptr, k);
+    double probability = kLeastOnPath;
+    for (const CoverWalk::Token& t : rows_[k].tokens)
+      if (t.id == path_[k] && at + t.length == ends_[k]) probability = std::max(probability, t.probability);
+    log_weight += std::log(probability);
+  }
+}
+
+// The lightest go, as far as the bound allows. All states before `place` have been counted.
+void TextCover::prune(std::vector<Candidate>& all, std::size_t place) {
+  std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
     if (a.log_weight != b.log_weight) return a.log_weight > b.log_weight;
-    return std::pair(a.path, a.tokens) < std::pair(b.path, b.tokens);
+    const auto key = [](const Candidate& c) {
+      return std::tuple(c.parent == nullptr ? -1 : c.parent->id, c.path, c.token);
+    };
+    return key(a) < key(b);
   });
-  const double share = options_.prune * std::ldexp(1.0, -depth_);
-  for (std::size_t begin = 0; begin < candidates_.size();) {
-    std::size_t end = begin;
-    const std::size_t place = candidates_[begin].end;
-    while (end < candidates_.size() && candidates_[end].end == place) ++end;
-    double given_up = 0;
-    std::size_t kept = end;
-    for (; kept > begin; --kept) {
-      const double weight = std::exp(candidates_[kept - 1].log_weight - log_z_[place]);
-      const bool fits = kept - begin <= static_cast<std::size_t>(options_.max_states) && depth_ <= kMaxLevels;
-      if (given_up + weight > share && fits) break;
-      given_up += weight;
-      log_pruned_[place] = log_add(log_pruned_[place], candidates_[kept - 1].log_weight);
-    }
-    for (std::size_t i = begin; i < kept; ++i) level_.push_back(std::move(candidates_[i]));
-    begin = end;
+  double given_up = 0;
+  while (!all.empty()) {
+    const double weight = std::exp(all.back().log_weight - log_z_[place]);
+    if (given_up + weight > options_.prune && all.size() <= static_cast<std::size_t>(options_.max_states)) break;
+    given_up += weight;
+    log_pruned_[place] = log_add(log_pruned_[place], all.back().log_weight);
+    all.pop_back();
   }
-  candidates_.clear();
 }
 
-std::vector<TextCover::Fork> TextCover::next_level() {
-  if (depth_ == 0) {
-    double log_weight = 0;
-    for (std::size_t k = 0; k < path_.size(); ++k) {
-      const std::size_t at = k == 0 ? 0 : ends_[k - 1];
-      add_state(rows_[k], at, log_weight, k, {}, true);
-      double probability = kLeastOnPath;
-      for (const CoverWalk::Token& t : rows_[k].tokens)
-        if (t.id == path_[k] && at + t.length == ends_[k]) probability = std::max(probability, t.probability);
-      log_weight += std::log(probability);
+void TextCover::find_dropped() {
+  std::erase_if(alive_, [this](const auto& entry) {
+    if (!entry.second.expired()) return false;
+    dropped_.push_back(entry.first);
+    return true;
+  });
+}
+
+std::vector<TextCover::Fork> TextCover::next_forks() {
+  if (!std::exchange(begun_, true)) add_path();
+  for (std::size_t i = 0; i < open_.size(); ++i)
+    add_state(rows_[i], open_[i].end, open_[i].log_weight, open_nodes_[i], 0);
+  open_.clear();
+  open_nodes_.clear();
+  while (open_.empty() && !candidates_.empty()) {
+    const std::size_t place = candidates_.begin()->first;
+    std::vector<Candidate> all = std::move(candidates_.begin()->second);
+    candidates_.erase(candidates_.begin());
+    prune(all, place);
+    for (const Candidate& c : all) {
+      auto node = std::make_shared<Node>();
+      node->id = static_cast<int>(forks_++);
+      node->recent = recent_of(c.parent.get(), c.path);
+      node->recent.push_back(c.token);
+      if (node->recent.size() > CanonicalFilter::kWindow) node->recent.erase(node->recent.begin());
+      open_.push_back({node->id, c.parent == nullptr ? -1 : c.parent->id, c.path, c.token, place, c.log_weight});
+      alive_.emplace_back(node->id, node);
+      open_nodes_.push_back(std::move(node));
     }
-    rows_.clear();
-  } else {
-    for (std::size_t i = 0; i < level_.size(); ++i)
-      add_state(level_rows_[i], level_[i].end, level_[i].log_weight, level_[i].path, level_[i].tokens, false);
   }
-  ++depth_;
-  level_.clear();
-  prune_level();
-  level_rows_.assign(level_.size(), {});
-  forks_ += level_.size();
-  return level_;
+  find_dropped();
+  rows_.assign(open_.size(), {});
+  return open_;
 }
 
 std::vector<double> TextCover::kept() const {

@@ -1,8 +1,9 @@
-// Log-probabilities of a text's bytes: the rows along its own tokens by prefill, then every fork off them,
-// level by level; a fork shares the path's KV pages and computes its own few tokens.
+// Log-probabilities of a text's bytes: the rows along its own tokens by prefill, then the forks off them,
+// place by place; a fork shares the pages of what it leaves and computes one token.
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -14,7 +15,8 @@ namespace consort {
 namespace {
 
 constexpr int kPath = -1;                 // branch of the path's sequence; forks count from 0
-constexpr std::size_t kPagesOfAFork = 4;  // its copy of a shared page, and its own tokens
+// Pages that forks hold beside the path's: for each row at once, those whose descendants are still to come.
+constexpr std::size_t kPagesOfAFork = 8;
 
 class ByteScoreRun final : public Run {
  public:
@@ -49,7 +51,7 @@ class ByteScoreRun final : public Run {
       cover_->set_path_row(row, walk_row(*vocabulary_, weights, sum, cover_->behind(row)));
     } else {
       const auto fork = static_cast<std::size_t>(s.branch);
-      cover_->set_fork_row(fork, walk_row(*vocabulary_, weights, sum, cover_->behind(level_[fork])));
+      cover_->set_fork_row(fork, walk_row(*vocabulary_, weights, sum, cover_->behind(forks_[fork])));
     }
   }
 
@@ -59,19 +61,18 @@ class ByteScoreRun final : public Run {
   }
 
   void computed(RunHost& host, Sequence& s) override {
-    if (s.branch == kPath) {
+    if (s.branch == kPath)
       path_sequence_ = &s;
-    } else {
-      host.drop_sequence(s);
+    else
       --open_;
-    }
     if (!job_.covers) return end_chunk(host);
-    if (open_ == 0 && next_ == level_.size()) {
-      level_ = cover_->next_level();
+    if (open_ == 0 && next_ == forks_.size()) {
+      for (const int id : cover_->take_dropped()) drop(host, id);
+      forks_ = cover_->next_forks();
       next_ = 0;
-      if (level_.empty()) return end_chunk(host);
+      if (forks_.empty()) return end_chunk(host);
     }
-    while (next_ < level_.size() && open_ < branches) add_fork(host);
+    while (next_ < forks_.size() && open_ < branches) add_fork(host);
   }
 
  private:
@@ -107,7 +108,7 @@ class ByteScoreRun final : public Run {
         recent.push_back(id);
     if (job_.covers) {
       cover_.emplace(text, path_, std::move(ends), recent, job_.cover, filter_ ? &*filter_ : nullptr);
-      level_.clear();
+      forks_.clear();
       next_ = 0;
     }
     tokens.insert(tokens.end(), path_.begin(), path_.end());
@@ -130,18 +131,27 @@ class ByteScoreRun final : public Run {
   }
 
   void add_fork(RunHost& host) {
-    const TextCover::Fork& fork = level_[next_];
-    KvSequence kv = path_sequence_->kv.fork();
-    const std::size_t shared = static_cast<std::size_t>(head_) + fork.path;
+    const TextCover::Fork& fork = forks_[next_];
+    const Sequence& parent = fork.parent < 0 ? *path_sequence_ : *alive_.at(fork.parent);
+    const auto shared =
+        fork.parent < 0 ? static_cast<std::size_t>(head_) + fork.path : parent.tokens.size();
+    KvSequence kv = parent.kv.fork();
     kv.truncate(static_cast<int>(shared));
-    std::vector<TokenId> tokens(path_sequence_->tokens.begin(),
-                                path_sequence_->tokens.begin() + static_cast<std::ptrdiff_t>(shared));
-    tokens.insert(tokens.end(), fork.tokens.begin(), fork.tokens.end());
+    std::vector<TokenId> tokens(parent.tokens.begin(),
+                                parent.tokens.begin() + static_cast<std::ptrdiff_t>(shared));
+    tokens.push_back(fork.token);
     Sequence& s = host.add_sequence(*this, std::move(kv), std::move(tokens));
     s.branch = static_cast<int>(next_++);
     s.wanted_to = static_cast<int>(s.tokens.size());
     s.wanted_from = s.wanted_to - 1;
+    alive_[fork.id] = &s;
     ++open_;
+  }
+
+  void drop(RunHost& host, int fork) {
+    const auto at = alive_.find(fork);
+    host.drop_sequence(*at->second);
+    alive_.erase(at);
   }
 
   void end_chunk(RunHost& host) {
@@ -153,6 +163,8 @@ class ByteScoreRun final : public Run {
       result_.forks += static_cast<std::int64_t>(cover_->forks());
       cover_.reset();
     }
+    for (const auto& [id, sequence] : alive_) host.drop_sequence(*sequence);
+    alive_.clear();
     host.drop_sequence(*path_sequence_);
     path_sequence_ = nullptr;
     if (at_ < job_.tokens.size()) return next_chunk(host);
@@ -189,7 +201,8 @@ class ByteScoreRun final : public Run {
   std::size_t begin_ = 0;  // byte
   std::vector<TokenId> path_;
   std::optional<TextCover> cover_;
-  std::vector<TextCover::Fork> level_;
+  std::vector<TextCover::Fork> forks_;
+  std::map<int, Sequence*> alive_;  // by the fork's id
   std::size_t next_ = 0;
   int open_ = 0;
   Sequence* path_sequence_ = nullptr;

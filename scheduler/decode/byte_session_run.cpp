@@ -288,6 +288,8 @@ class ByteSessionRun final : public Run {
       result.states += static_cast<int>(strand->cover.states());
     }
     result.full = longest_ >= most(host);
+    (usage().prefill_ms > 0 ? usage().decode_ms : usage().prefill_ms) +=
+        std::chrono::duration<double, std::milli>(Steady::now() - seen_).count();
     count_usage(result);
     letter_->done(std::move(result));
     letter_.reset();
