@@ -63,7 +63,7 @@ class Mixtures(Case):
         self.assertEqual(report["missing"], ["no-such-model"])
 
     def test_scores_keep_their_bounds(self):
-        text = (SOURCE / "tests/golden/data/text_english.txt").read_bytes()[:600]
+        text = (SOURCE / "tests/golden/data/text_english.txt").read_bytes()[:200]
         (self.path / "text").write_bytes(text)
         for combine in ("byteMixture", "chunkMixture"):
             for alpha in (0, 0.01):

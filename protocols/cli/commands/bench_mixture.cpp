@@ -89,12 +89,7 @@ Result<Round> one_round(Rig& rig, const char* prompt, int bytes) {
     return fail(ErrorKind::kRuntime, fmt::format("the mixture wrote {} bytes only", text.size()), "bench mixture");
   for (std::size_t m = 0; m < rig.handles.size(); ++m) {
     const auto count = static_cast<int>(rig.tokenizers[m]->encode(text).size());
-    GenerateRequest request;
-    request.prompt.text = prompt;
-    request.prompt.parse_special = false;
-    request.sampling.temperature = 0;
-    request.max_tokens = count;
-    request.ignore_eos = true;
+    const GenerateRequest request = plain_request(rig.tokenizers[m]->encode(prompt, {.add_special = true}), count);
     double wall = 0;
     CONSORT_TRY(answers, generate_all(*rig.engine, rig.handles[m], {request}, wall));
     if (static_cast<int>(answers.front().token_ids.size()) != count)
