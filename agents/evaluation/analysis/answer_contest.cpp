@@ -26,6 +26,12 @@ struct Said {
 };
 using Apply = std::function<Said(std::size_t item)>;
 
+// What a strategy knows after looking at some items.
+struct Learnt {
+  Tables voters;
+  std::vector<double> accuracy;  // of each: tie rule or weight
+};
+
 const char* kind_name(AnswerKind kind) {
   switch (kind) {
     case AnswerKind::kNumber:
@@ -157,13 +163,32 @@ class AnswerContest {
     return options >= 2 ? static_cast<double>(options) : kOpenAnswers;
   }
 
-  // What a strategy knows of the members after looking at some items. none: it cannot be had on them.
-  std::optional<std::vector<double>> learnt(const std::string& name, const Places& items) const {
-    std::vector<double> known;
-    if (name != "dawidSkene") {
-      for (const MemberTable* m : members_) known.push_back(accuracy(task_, *m, items));
-      return known;
+  Learnt accuracies(const Tables& voters, const Places& items) const {
+    Learnt out{voters, {}};
+    for (const MemberTable* m : voters) out.accuracy.push_back(accuracy(task_, *m, items));
+    return out;
+  }
+
+  // The subset whose vote has most items right; the smaller one, then the earlier one of equals.
+  Learnt selected(const Places& items) const {
+    Learnt best;
+    double most = -1;
+    for (const auto& set : subsets_of(members_.size(), kMostSubsets)) {
+      Tables voters;
+      for (const std::size_t m : set) voters.push_back(members_[m]);
+      Learnt some = accuracies(voters, items);
+      const double share = share_right(voting("vote", some), items);
+      if (share <= most) continue;
+      most = share;
+      best = std::move(some);
     }
+    return best;
+  }
+
+  // none: the strategy cannot be had on these items.
+  std::optional<Learnt> learnt(const std::string& name, const Places& items) const {
+    if (name == "selectedVote") return selected(items);
+    if (name != "dawidSkene") return accuracies(members_, items);
     std::vector<std::vector<std::int32_t>> answers;
     for (const std::size_t i : items) {
       std::map<std::string, std::int32_t> numbers;
@@ -178,12 +203,13 @@ class AnswerContest {
     options.answers = answers_of(items.front());
     const auto fit = fitting::fit_dawid_skene(answers, options);
     if (!fit) return std::nullopt;
-    return fit->accuracy;
+    return Learnt{members_, fit->accuracy};
   }
 
-  Apply voting(const std::string& name, std::vector<double> known) const {
-    return [this, weighted = name != "vote", known = std::move(known)](std::size_t i) {
-      return combined(members_, known, weighted, i);
+  Apply voting(const std::string& name, Learnt known) const {
+    const bool weighted = name == "weightedVote" || name == "dawidSkene";
+    return [this, weighted, known = std::move(known)](std::size_t i) {
+      return combined(known.voters, known.accuracy, weighted, i);
     };
   }
 
@@ -196,7 +222,7 @@ class AnswerContest {
     return sum / static_cast<double>(items.size());
   }
 
-  double cross_fitted(const std::string& name, const std::vector<double>& known) const {
+  double cross_fitted(const std::string& name, const Learnt& known) const {
     if (folds_.empty()) return share_right(voting(name, known), splits_.fit);
     double score = 0;
     for (int fold = 0; fold < kFolds; ++fold) {
@@ -213,6 +239,7 @@ class AnswerContest {
   void add_strategy(const std::string& name) {
     constexpr std::pair<const char*, const char*> kHow[] = {
         {"vote", "one member one vote over canonical answers"},
+        {"selectedVote", "the vote of the subset of members that is right most often on the fit split"},
         {"weightedVote", "votes with naive-Bayes weights from the fit split's accuracies"},
         {"dawidSkene", "votes with accuracies estimated from agreement alone, without labels"}};
     const auto known = learnt(name, splits_.fit);
@@ -221,11 +248,12 @@ class AnswerContest {
       return;
     }
     std::vector<std::string> names;
-    for (const MemberTable* m : members_) names.push_back(m->name);
+    for (const MemberTable* m : known->voters) names.push_back(m->name);
     const auto how =
         std::find_if(std::begin(kHow), std::end(kHow), [&](const auto& h) { return name == h.first; });
-    enter(name, Role::kStrategy, how->second, members_,
-          name == "vote" ? Value::object({}) : Value::object({{"accuracy", named_numbers(names, *known)}}),
+    enter(name, Role::kStrategy, how->second, known->voters,
+          name == "vote" ? Value::object({})
+                         : Value::object({{"accuracy", named_numbers(names, known->accuracy)}}),
           voting(name, *known), cross_fitted(name, *known));
   }
 
@@ -294,7 +322,7 @@ Result<Contest> answer_contest(const AnalysisRequest& request) {
 }
 
 std::vector<std::string> answer_strategy_names() {
-  return {"vote", "weightedVote", "dawidSkene"};
+  return {"vote", "weightedVote", "dawidSkene", "selectedVote"};
 }
 
 double answer_fit_accuracy(const Task& task, const MemberTable& member) {

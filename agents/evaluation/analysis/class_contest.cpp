@@ -45,7 +45,7 @@ class ClassContest {
     contest_.gold.assign(test_.truth.begin(), test_.truth.end());
     for (const MemberTable& m : r_.members) names_.push_back(m.name);
     add_class_measures(contest_, task_);
-    contest_.nobody = 1 / static_cast<double>(class_count(task_));
+    contest_.nobody = contest_.groups.contains("auroc") ? 0.5 : 1 / static_cast<double>(class_count(task_));
     CONSORT_CHECK_OK(add_members());
     CONSORT_CHECK_OK(add_strategies());
     CONSORT_CHECK_OK(add_concatenation());
@@ -196,6 +196,7 @@ class ClassContest {
     set("accuracy", by_accuracy);
     set("nll", by_nll);
     set("brier", by_nll);
+    if (contest_.groups.contains("auroc")) set("auroc", by_nll);
     best_ = by_accuracy / 2;
   }
 
@@ -243,6 +244,7 @@ class ClassContest {
     set("accuracy", accuracy);
     set("nll", nll);
     set("brier", nll);
+    if (contest_.groups.contains("auroc")) set("auroc", nll);
   }
 
   // Encoders draw nothing: the best member's embeddings under the other heads stand for its own ensemble.
@@ -284,6 +286,8 @@ class ClassContest {
   }
 
   Status add_subsets() {
+    std::vector<std::size_t> everything(contest_.size());
+    std::iota(everything.begin(), everything.end(), 0);
     for (const auto& set : subsets_of(names_.size(), kMostSubsets)) {
       std::vector<fitting::MatrixView> some;
       SubsetQuality quality;
@@ -292,8 +296,10 @@ class ClassContest {
         quality.members.push_back(names_[m]);
       }
       CONSORT_TRY(pooled, fitting::linear_pool(some, {}));
-      CONSORT_TRY(accuracy, measures::accuracy(measures::likeliest(pooled), test_.truth));
-      quality.value = accuracy;
+      Contestant pool;
+      ClassSaid said = said_by(std::move(pooled));
+      CONSORT_CHECK_OK(fill_items(pool, said));
+      quality.value = measured(contest_, pool, contest_.measures.front().name, everything);
       contest_.subsets.push_back(std::move(quality));
     }
     return {};

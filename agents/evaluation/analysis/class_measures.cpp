@@ -53,14 +53,17 @@ void add_class_measures(Contest& contest, const Task& task) {
       {"accuracy", true, true, "share of right answers"},
       {"nll", false, false, "mean -ln p(right), nats an item"},
       {"brier", false, false, "mean squared distance of probabilities from the truth, 0 to 2"}};
+  contest.tested = {"accuracy", "nll", "brier"};
   if (task.kind == TaskKind::kLabels) {
     contest.measures.push_back({"macroF1", true, true, "mean F1 of the labels"});
     contest.groups["macroF1"] = macro_f1(contest.gold, task.labels.size());
-    if (task.labels.size() == 2) {
-      contest.measures.push_back(
-          {"auroc", true, false, "area under the ROC curve, '" + task.labels[1] + "' positive"});
-      contest.groups["auroc"] = area_under_roc(contest.gold);
-    }
+  }
+  if (task.kind == TaskKind::kLabels && task.labels.size() == 2) {  // comes first: one label is often rare
+    contest.measures.insert(
+        contest.measures.begin(),
+        {"auroc", true, false, "area under the ROC curve, '" + task.labels[1] + "' positive"});
+    contest.groups["auroc"] = area_under_roc(contest.gold);
+    contest.tested.insert(contest.tested.begin(), "auroc");
   }
   contest.measures.push_back({"ece", false, true, "expected calibration error, 15 bins of equal mass"});
   contest.measures.push_back({"eceDebiased", false, true, "the same less what chance adds"});
@@ -68,7 +71,6 @@ void add_class_measures(Contest& contest, const Task& task) {
   contest.groups["ece"] = calibration(false);
   contest.groups["eceDebiased"] = calibration(true);
   contest.groups["aurc"] = selective_area();
-  contest.tested = {"accuracy", "nll", "brier"};
 }
 
 GroupMeasure selective_area() {

@@ -6,7 +6,7 @@
 
 namespace consort {
 
-// accuracy, nll, brier; macroF1 (labels), auroc (two labels); ece, eceDebiased, aurc.
+// auroc (two labels), accuracy, nll, brier, macroF1 (labels), ece, eceDebiased, aurc.
 void add_class_measures(Contest& contest, const Task& task);
 // Area under the risk-coverage curve of right and wrong by confidence.
 GroupMeasure selective_area();

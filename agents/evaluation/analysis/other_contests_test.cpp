@@ -47,12 +47,12 @@ TEST(AnswerContest, VotesOverCanonicalAnswersAbstentionsAreWrong) {
   EXPECT_DOUBLE_EQ(value(*r, "a", "accuracy"), 0.75);
   EXPECT_DOUBLE_EQ(value(*r, "a", "answered"), 0.75);
   EXPECT_DOUBLE_EQ(value(*r, "b", "answered"), 1);
-  for (const char* strategy : {"vote", "weightedVote", "dawidSkene"})
+  for (const char* strategy : {"vote", "weightedVote", "dawidSkene", "selectedVote"})
     EXPECT_DOUBLE_EQ(value(*r, strategy, "accuracy"), 1) << strategy;
   EXPECT_DOUBLE_EQ(value(*r, "oracle", "accuracy"), 1);
   EXPECT_EQ(r->chosen, "vote");
   EXPECT_GE(value(*r, "2 x a samples, vote", "accuracy"), 0.75);
-  EXPECT_EQ(r->comparisons.size(), 6u);  // three strategies, two rivals
+  EXPECT_EQ(r->comparisons.size(), 8u);  // four strategies, two rivals
 }
 
 // Two members, one of which knows the first half of every text and the other the second.

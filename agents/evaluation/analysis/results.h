@@ -43,8 +43,9 @@ struct TableEntry {
   std::vector<std::string>
       best_for;                    // measures for which it is the best member (or control) on the fit split
   std::vector<Estimate> measures;  // as EvaluationResults::measures; NaN where it has none
-  double fit_score = kUnknown;     // of the first measure on the fit split; fitted ones by cross-fitting
-  double tokens = 0, flop = 0;     // an item of the test split
+  double fit_score = kUnknown;  // on the fit split, fitted ones by cross-fitting: accuracy of classes, else
+                                // the first measure
+  double tokens = 0, flop = 0;  // an item of the test split
 };
 
 struct Comparison {

@@ -76,9 +76,10 @@ void label(Drawing& d, const Contest& contest, const EvaluationResults& results,
     const double x = d.x(c->entry.flop), y = d.y(quality(results, *c));
     taken.push_back({x - 5, y - 5, x + 5, y + 5});
   }
-  const std::vector<const Contestant*> named = featured(contest, 6);
-  for (const Contestant* c : named) {
-    if (std::find(s.all.begin(), s.all.end(), c) == s.all.end()) continue;
+  for (const Contestant* c : featured(contest, contest.contestants.size())) {
+    const bool named = c->entry.role == Role::kMember || c->entry.name == contest.chosen ||
+                       (c->entry.role == Role::kControl && !c->entry.best_for.empty());
+    if (!named || std::find(s.all.begin(), s.all.end(), c) == s.all.end()) continue;
     const Point at{c->entry.flop, quality(results, *c)};
     const std::string words = shortened(c->entry.name, 40);
     const double width = kLetter * static_cast<double>(std::min<std::size_t>(c->entry.name.size(), 40));

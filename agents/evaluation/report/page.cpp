@@ -84,7 +84,14 @@ class Page {
   // What the fit split would have had us use, and how that fared.
   void verdict() {
     const TableEntry* chosen = r_.find(r_.chosen);
-    if (chosen == nullptr) return;
+    if (chosen == nullptr) {
+      if (r_.entries.empty()) return;
+      out_ +=
+          "<div class=\"card verdict\"><p class=\"eyebrow\">Verdict</p><p class=\"big\">None was chosen: too "
+          "few items "
+          "for fitting.</p></div>\n";
+      return;
+    }
     const Comparison* first = comparison(r_.chosen, "best member", r_.measures.front().name);
     std::string words;
     if (chosen->role == Role::kMember) {
