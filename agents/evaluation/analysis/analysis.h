@@ -62,7 +62,7 @@ Status check_strategies(const AnalysisRequest& request);
 Result<Contest> make_contest(const AnalysisRequest& request);
 
 struct JudgeOptions {
-  int resamples = 10000;  // of bootstrap and permutations; measures over many items together: at most 1000
+  int resamples = 10000;  // of bootstrap and permutations; measures over many items together: at most 500
   std::uint64_t seed = 0;
   std::function<void(std::size_t done, std::size_t total)> progress;
 };

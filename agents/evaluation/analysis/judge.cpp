@@ -17,7 +17,7 @@
 namespace consort {
 namespace {
 
-constexpr int kMostGroupResamples = 1000;  // a measure of many items together costs a sort each time
+constexpr int kMostGroupResamples = 500;  // a measure of many items together costs a sort each time
 constexpr double kAlpha = 0.05;
 constexpr double kPowerFactor =
     2.8016;  // z(0.975) + z(0.8): difference found with 80 % power, in standard errors

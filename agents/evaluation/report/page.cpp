@@ -293,7 +293,7 @@ class Page {
     out_ += fmt::format(
         "<li>Intervals: percentile bootstrap over {} with {} resamples (measures of many items together: at "
         "most "
-        "1,000), the same resamples for all. Tests: exact McNemar for right and wrong (grouped items: sign "
+        "500), the same resamples for all. Tests: exact McNemar for right and wrong (grouped items: sign "
         "flips of "
         "groups), sign-flip permutation for NLL, Brier and other means.</li>"
         "<li>{} variants besides the bare members and the oracle were measured on the test split; the choice "

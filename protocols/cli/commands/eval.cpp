@@ -20,7 +20,8 @@ void add_eval(CLI::App& app, CliContext& c) {
                   "model ids or paths, or names of imported rows, separated by commas")
       ->delimiter(',');
   sub->add_option("--import", f->imports, "prediction rows as JSON Lines; may stand several times");
-  sub->add_option("--combine", f->combine, "strategies, separated by commas (default: all that fit the task)")
+  sub->add_option("--combine", f->combine,
+                  "strategies, separated by commas, in quotes where a name has a blank (default: all)")
       ->delimiter(',');
   sub->add_option("--out", f->out, "folder for tables, results and report")->required();
   sub->add_option("--fit-fraction", f->fit_fraction,
