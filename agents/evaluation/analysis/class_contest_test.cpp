@@ -209,6 +209,19 @@ TEST(ClassContest, TheOracleIsABoundAndNoRival) {
   }
 }
 
+TEST(ClassContest, WhatMembersAreWorthAddsUpToThePool) {
+  HandMade made(TaskKind::kChoices);
+  three_that_err_apart(made);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  ASSERT_EQ(r->worth.size(), 3u);
+  double sum = 0;
+  for (const MemberWorth& w : r->worth) sum += w.shapley;
+  EXPECT_NEAR(sum, 1 - 1.0 / 3, 1e-12);  // the pool of all is always right; knowing nothing, one in three
+  ASSERT_EQ(r->diversity.size(), 3u);
+  EXPECT_NEAR(r->diversity.front().disagreement, 0.4, 1e-12);  // each wrong on a fifth, never together
+}
+
 TEST(ClassContest, CombineNamesTheStrategiesAndAWrongNameIsAnError) {
   HandMade made(TaskKind::kChoices);
   three_that_err_apart(made);

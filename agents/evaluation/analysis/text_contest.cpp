@@ -47,7 +47,8 @@ class TextContest {
       names_.push_back(r_.members[m].name);
       FittedCode code{Value::object({}), [this, m](std::size_t i) -> Result<double> { return nats_[m][i]; }};
       CONSORT_CHECK_OK(enter(names_.back(), Role::kMember,
-                             bytes_ ? "exact byte probabilities" : "token probabilities of the whole text",
+                             bytes_ ? "probabilities of bytes, a thousandth of the mass pruned at most"
+                                    : "probability of the whole text",
                              {m}, code, rate(code, splits_.fit)));
     }
     best_ = best_place(scores_);

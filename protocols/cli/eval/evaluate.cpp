@@ -149,7 +149,8 @@ class EvalCommand {
     request.member = member;
     request.variant = variant;
     request.seed = seed() + static_cast<std::uint64_t>(variant);
-    Progress progress(c_.console, variant == 0 ? member : fmt::format("{}, wording {}", member, variant + 1),
+    const char* what = task_.kind == TaskKind::kAnswer ? "sample" : "wording";
+    Progress progress(c_.console, variant == 0 ? member : fmt::format("{}, {} {}", member, what, variant + 1),
                       "items");
     auto rows = record_member(*host_, *log_, task_, request,
                               [&](std::size_t done, std::size_t total) { progress.update(done, total); });
