@@ -23,7 +23,7 @@ constexpr double kWorstNll = 745;           // -ln of the smallest double: a boo
 
 // How a contestant does on fit items that it was not fitted on.
 struct CrossScore {
-  double accuracy = kUnknown, nll = kUnknown;
+  double accuracy = kUnknown, nll = kUnknown, brier = kUnknown;
 };
 
 class ClassContest {
@@ -102,7 +102,7 @@ class ClassContest {
 
   Result<CrossScore> cross_fit(const ClassStrategy& strategy, const ClassSplit& fit) const {
     if (folds_.empty()) return score(strategy, fit, fit);
-    CrossScore sum{0, 0};
+    CrossScore sum{0, 0, 0};
     for (int fold = 0; fold < kFolds; ++fold) {
       std::vector<std::size_t> in, out;
       for (std::size_t i = 0; i < folds_.size(); ++i) (folds_[i] == fold ? out : in).push_back(i);
@@ -110,6 +110,7 @@ class ClassContest {
       const double share = static_cast<double>(out.size()) / static_cast<double>(folds_.size());
       sum.accuracy += share * part.accuracy;
       sum.nll += share * part.nll;
+      sum.brier += share * part.brier;
     }
     return sum;
   }
@@ -126,6 +127,8 @@ class ClassContest {
     CONSORT_TRY(nll, measures::nll_by_item(said.log_p, on.truth));
     out.nll = 0;
     for (const double v : nll) out.nll += std::min(v, kWorstNll) / static_cast<double>(nll.size());
+    CONSORT_TRY(brier, measures::mean_brier(said.log_p, on.truth));
+    out.brier = brier;
     return out;
   }
 
@@ -180,14 +183,15 @@ class ClassContest {
     return {};
   }
 
-  // By accuracy, ties by NLL; by NLL. Temperatures do not move the accuracy: the calibrated form stands for
-  // both.
+  // Each measure has its own: as it came or calibrated, whichever is better on the fit split. Accuracy's ties
+  // go by NLL; the area under the ROC curve goes with NLL.
   void choose_best_members() {
-    std::size_t by_accuracy = 1, by_nll = 1;
-    for (std::size_t k = 1; k < 2 * names_.size(); k += 2) {
+    std::size_t by_accuracy = 0, by_nll = 0, by_brier = 0;
+    for (std::size_t k = 1; k < 2 * names_.size(); ++k) {
       const CrossScore &c = cross_[k], &a = cross_[by_accuracy];
       if (c.accuracy > a.accuracy || (c.accuracy == a.accuracy && c.nll < a.nll)) by_accuracy = k;
       if (c.nll < cross_[by_nll].nll) by_nll = k;
+      if (c.brier < cross_[by_brier].brier) by_brier = k;
     }
     const auto set = [&](const char* measure, std::size_t k) {
       contest_.best_member[measure] = contest_.contestants[k].entry.name;
@@ -195,7 +199,7 @@ class ClassContest {
     };
     set("accuracy", by_accuracy);
     set("nll", by_nll);
-    set("brier", by_nll);
+    set("brier", by_brier);
     if (contest_.groups.contains("auroc")) set("auroc", by_nll);
     best_ = by_accuracy / 2;
   }
@@ -231,10 +235,11 @@ class ClassContest {
   }
 
   void set_best_controls(std::size_t first) {
-    std::vector<double> accuracy, nll;
+    std::vector<double> accuracy, nll, brier;
     for (std::size_t k = first; k < contest_.contestants.size(); ++k) {
       accuracy.push_back(cross_[k].accuracy);
       nll.push_back(-cross_[k].nll);
+      brier.push_back(-cross_[k].brier);
     }
     const auto set = [&](const char* measure, const std::vector<double>& values) {
       Contestant& c = contest_.contestants[first + best_place(values)];
@@ -243,7 +248,7 @@ class ClassContest {
     };
     set("accuracy", accuracy);
     set("nll", nll);
-    set("brier", nll);
+    set("brier", brier);
     if (contest_.groups.contains("auroc")) set("auroc", nll);
   }
 
@@ -331,9 +336,9 @@ class ClassContest {
     c.entry.how = "the member that is best on the item, known afterwards: a bound, not a method";
     c.right.assign(contest_.size(), 0.0);
     for (const char* measure : {"nll", "brier"}) c.items[measure].sums.assign(contest_.size(), 1e9);
-    for (std::size_t m = 0; m < names_.size(); ++m) {
-      const Contestant& member = contest_.contestants[2 * m + 1];
-      c.parts.push_back(names_[m]);
+    c.parts = names_;
+    for (std::size_t k = 0; k < 2 * names_.size(); ++k) {  // as they came and calibrated
+      const Contestant& member = contest_.contestants[k];
       for (std::size_t i = 0; i < contest_.size(); ++i) {
         c.right[i] = std::max(c.right[i], member.right[i]);
         for (const char* measure : {"nll", "brier"})

@@ -102,8 +102,8 @@ class Page {
       const char* said = first->verdict == "better"  ? "is better than"
                          : first->verdict == "worse" ? "is worse than"
                                                      : "is not shown to differ from";
-      words = fmt::format("{}, chosen on the fit split, {} the best member {} in {}.", r_.chosen, said,
-                          first->against, first->measure);
+      words = fmt::format("{}, chosen on the fit split, {} the best member {} in {}{}.", r_.chosen, said,
+                          first->against, first->measure, elsewhere(*first));
     }
     out_ +=
         fmt::format("<div class=\"card verdict {}\"><p class=\"eyebrow\">Verdict</p><p class=\"big\">{}</p>",
@@ -115,6 +115,16 @@ class Page {
     else
       chosen_table();
     out_ += "</div>\n";
+  }
+
+  // What the other measures say against the best member.
+  std::string elsewhere(const Comparison& first) const {
+    std::string out;
+    for (const Comparison& c : r_.comparisons)
+      if (c.entry == first.entry && c.role == first.role && c.measure != first.measure &&
+          c.verdict != "equal")
+        out += fmt::format("{} {} in {}", out.empty() ? "; it is" : ",", c.verdict, c.measure);
+    return out;
   }
 
   void chosen_table() {

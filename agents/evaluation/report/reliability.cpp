@@ -70,8 +70,10 @@ std::optional<Figure> reliability_figure(const Contest& contest, const Evaluatio
   };
   if (contest.best_member.contains("nll")) {
     const Contestant* best = contest.find(contest.best_member.at("nll"));
-    if (best != nullptr && !best->parts.empty()) add(contest.find(best->parts.front()));  // as it came
-    add(best);
+    if (best != nullptr && !best->parts.empty()) {
+      add(contest.find(best->parts.front()));  // as it came
+      add(contest.find(best->parts.front() + " calibrated"));
+    }
   }
   add(contest.find(contest.chosen));
   for (const Contestant* c : featured(contest, 8))
