@@ -169,6 +169,7 @@ void int16_rows_by_tile(const Rows& x, const Tile& w) {
   alignas(32) Totals total[kPanelRows];
   for (std::int64_t row = 0; row < x.rows; row += kPanelRows) {
     const std::int64_t rows = x.rows - row < kPanelRows ? x.rows - row : kPanelRows;
+    prefetch_next(w, row, kPanelRows, x.rows);
     if (rows == 1)
       total_rows<1>(x, row, w, total);
     else if (rows == 2)

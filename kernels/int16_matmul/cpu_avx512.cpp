@@ -107,7 +107,10 @@ void int16_quantise_row(const QuantiseArgs& args) {
 
 void int16_rows_by_tile(const Rows& x, const Tile& w) {
   std::int64_t row = 0;
-  for (; row + kMostRows <= x.rows; row += kMostRows) block<kMostRows>(x, row, w);
+  for (; row + kMostRows <= x.rows; row += kMostRows) {
+    prefetch_next(w, row, kMostRows, x.rows);
+    block<kMostRows>(x, row, w);
+  }
   for (; row + 4 <= x.rows; row += 4) block<4>(x, row, w);
   switch (x.rows - row) {
     case 1:

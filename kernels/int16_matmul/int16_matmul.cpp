@@ -10,10 +10,9 @@ namespace {
 
 using namespace int16_matmul_detail;
 
-constexpr std::int64_t kBlockRows = 96;  // a step's rows: with K = 1,536 their codes and a tile fill half of
-                                         // a second cache of 512 KiB
-constexpr std::int64_t kBlockTiles = 8;  // a step's outputs: 128
-constexpr std::int64_t kFewRows = 24;    // up to these: short steps, so that all threads have work
+constexpr std::int64_t kBlockBytes = 256 << 10;  // of a step's codes of x: half of a small second cache
+constexpr std::int64_t kBlockTiles = 8;          // a step's outputs: 128
+constexpr std::int64_t kFewRows = 24;            // up to these: short steps, so that all threads have work
 
 std::int64_t tiles_of(std::int64_t outputs) {
   return (outputs + kTile - 1) / kTile;
@@ -62,6 +61,7 @@ void run_step(Isa isa, const Rows& all, const Step& step) {
     tile.live = static_cast<int>(std::min<std::int64_t>(kTile, w.rows() - t * kTile));
     tile.out = step.job->out.as<float>() + step.first_row * stride + t * kTile;
     tile.out_stride = stride;
+    if (t + 1 < step.first_tile + step.tiles) tile.next = tile.codes + tile.pairs * 2 * kTile;
     CONSORT_ISA_CALL(isa, int16_rows_by_tile, x, tile);
   }
 }
@@ -69,15 +69,19 @@ void run_step(Isa isa, const Rows& all, const Step& step) {
 // How a call is cut into steps: blocks of rows outside, the jobs' blocks of tiles inside.
 class Plan {
  public:
-  Plan(std::span<const Int16Job> jobs, std::int64_t rows)
-      : jobs_(jobs), rows_(rows), block_tiles_(rows <= kFewRows ? 2 : kBlockTiles) {
+  Plan(std::span<const Int16Job> jobs, const Rows& x)
+      : jobs_(jobs), rows_(x.rows), block_tiles_(x.rows <= kFewRows ? 2 : kBlockTiles) {
+    // Blocks of equal size, whole panels.
+    const std::int64_t most = std::max<std::int64_t>(4, kBlockBytes / (2 * x.stride) / kPanelRows);
+    const std::int64_t panels = (rows_ + kPanelRows - 1) / kPanelRows, blocks = (panels + most - 1) / most;
+    block_rows_ = (panels + blocks - 1) / blocks * kPanelRows;
     for (const Int16Job& job : jobs) column_blocks_ += blocks_of(job);
   }
-  std::int64_t steps() const { return (rows_ + kBlockRows - 1) / kBlockRows * column_blocks_; }
+  std::int64_t steps() const { return (rows_ + block_rows_ - 1) / block_rows_ * column_blocks_; }
   Step at(std::int64_t index) const {
     Step step;
-    step.first_row = index / column_blocks_ * kBlockRows;
-    step.rows = std::min(kBlockRows, rows_ - step.first_row);
+    step.first_row = index / column_blocks_ * block_rows_;
+    step.rows = std::min(block_rows_, rows_ - step.first_row);
     std::int64_t column = index % column_blocks_;
     const Int16Job* job = jobs_.data();
     for (; column >= blocks_of(*job); ++job) column -= blocks_of(*job);
@@ -93,7 +97,7 @@ class Plan {
   }
 
   std::span<const Int16Job> jobs_;
-  std::int64_t rows_, block_tiles_, column_blocks_ = 0;
+  std::int64_t rows_, block_tiles_, block_rows_ = 0, column_blocks_ = 0;
 };
 
 }  // namespace
@@ -105,7 +109,7 @@ void int16_matmul(Exec& exec, TensorView x, std::span<const Int16Job> jobs) {
            job.out.cols() == job.weights->rows());
   const ScratchArena::Mark mark(exec.scratch);
   const Rows rows = quantise(exec, x);
-  const Plan plan(jobs, rows.rows);
+  const Plan plan(jobs, rows);
   exec.threads.parallel_for(static_cast<std::size_t>(plan.steps()), 1,
                             [&](std::size_t begin, std::size_t end, int) {
                               for (std::size_t i = begin; i < end; ++i)

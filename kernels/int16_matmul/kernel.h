@@ -44,7 +44,17 @@ struct Tile {
   int live = 0;                   // outputs that exist
   float* out = nullptr;           // the first row, the tile's first column
   std::int64_t out_stride = 0;
+  const std::int16_t* next = nullptr;  // the tile that comes after this one, or none
 };
+
+// Asks for the share of the next tile that belongs to rows [row, row + panel) of `rows`, so that weights which
+// lie in the third cache or in memory arrive while this tile is worked on. A pair of inputs is a cache line.
+static inline void prefetch_next(const Tile& w, std::int64_t row, std::int64_t panel, std::int64_t rows) {
+  if (w.next == nullptr) return;
+  const std::int64_t last = row + panel < rows ? row + panel : rows;
+  for (std::int64_t c = row * w.pairs / rows; c < last * w.pairs / rows; ++c)
+    __builtin_prefetch(w.next + c * 2 * kTile, 0, 2);
+}
 
 struct QuantiseArgs {
   const float* x = nullptr;

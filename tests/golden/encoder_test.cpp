@@ -102,6 +102,24 @@ TEST_P(SentenceEncoder, EmbeddingsMatchTheFloat32Reference) {
   EXPECT_GE(c.lowest_cosine, 0.99999);
 }
 
+// Products in 16-bit integers: near the float32 reference, one text alone as in company, 1 thread as 2.
+TEST(Int16Precision, EmbeddingsStayNearTheFloat32Reference) {
+  const char* const id = "all-minilm-l6-v2";
+  Rig rig(id, 2, Precision::kInt16), alone(id, 1, Precision::kInt16);
+  const Texts texts = recorded_texts(rig);
+  const auto ours = rig.embed(texts.samples);
+  const Closeness c = compare(ours, reference(std::string(id) + ".embeddings.safetensors", "minilm.max256"));
+  std::printf("%s int16: %zu texts, largest difference %.3g, lowest cosine 1 - %.2g\n", id, texts.ids.size(),
+              c.worst, 1 - c.lowest_cosine);
+  EXPECT_LE(c.worst, 5e-4);
+  EXPECT_GE(c.lowest_cosine, 0.99999);
+  EXPECT_TRUE(rig.network().info().weights_digest.ends_with(":int16"));
+  for (const std::size_t t : {std::size_t{0}, texts.samples.size() / 2}) {
+    const auto one = alone.embed({&texts.samples[t], 1});
+    EXPECT_EQ(0, std::memcmp(one.data(), ours.data() + t * kWidth, kWidth * sizeof(float))) << texts.ids[t];
+  }
+}
+
 TEST_P(SentenceEncoder, HiddenStatesMatchLayerByLayer) {
   int seen = 0;
   Texts texts = recorded_texts(rig());

@@ -1,14 +1,18 @@
-// encoder_times MODEL file|int16 TEXTS [tokens] [threads]: what passes of a text encoder cost, op by op, and how
-// near the whole comes to the machine's float32 rate. TEXTS: a file of lines, sorted by length and taken in
-// batches of about `tokens` (default 100: a step of the engine). Times are processor time (of the whole process,
-// minimum over repeats), so a busy machine disturbs little.
+// encoder_times MODEL file|int16 TEXTS [tokens] [threads] [serve]: what passes of a text encoder cost, op by op,
+// and how near the whole comes to the machine's float32 rate. TEXTS: a file of lines, sorted by length and taken
+// in batches of about `tokens` (default 200: about a step of the engine). Times are processor time (of the whole
+// process, minimum over repeats), so a busy machine disturbs little. With `serve` it answers every line of
+// standard input with the wall and processor time of one pass over all texts (compare_encoders asks).
 #include <time.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,9 +25,9 @@ namespace {
 
 constexpr int kRepeats = 9;
 
-double now_ms() {
+double now_ms(clockid_t clock = CLOCK_PROCESS_CPUTIME_ID) {
   timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  clock_gettime(clock, &t);
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
 }
 
@@ -37,43 +41,78 @@ class OpTimes final : public OpRecorder {
   double start_ = 0;
 };
 
-int run(int argc, char** argv) {
-  const std::string model = argv[1], precision = argv[2];
-  const int most = argc > 4 ? std::atoi(argv[4]) : 100, threads = argc > 5 ? std::atoi(argv[5]) : 1;
-  golden::Rig rig(model, threads, precision == "int16" ? Precision::kInt16 : Precision::kFile);
+constexpr std::string_view kQuery = "where does the keeper of the light live";  // as in `consort bench rerank`
+
+std::vector<std::string> lines_of(const char* path) {
   std::vector<std::string> lines;
-  std::ifstream file(argv[3]);
-  for (std::string line; std::getline(file, line);) lines.push_back(line);
-  std::vector<NetworkInput> inputs;
-  const bool pairs = rig.network().info().inputs.front() == InputKind::kPair;
-  for (const std::string& line : lines) {
-    NetworkInput input;
-    input.kind = pairs ? InputKind::kPair : InputKind::kText;
-    input.text = pairs ? std::string_view(lines.front()) : std::string_view(line);
-    input.passage = line;
-    inputs.push_back(input);
-  }
-  auto samples = rig.prepare(inputs);
-  std::stable_sort(samples.begin(), samples.end(),
-                   [](const auto& a, const auto& b) { return a->tokens > b->tokens; });
-  double flop = 0;
-  for (const auto& sample : samples) flop += sample->flop;
-  const auto pass = [&] {
-    for (std::size_t begin = 0, end = 0; begin < samples.size(); begin = end) {
-      int tokens = 0;
-      while (end < samples.size() && (end == begin || tokens + samples[end]->tokens <= most))
-        tokens += samples[end++]->tokens;
-      const std::span some(samples.data() + begin, end - begin);
-      pairs ? rig.classify(some) : rig.embed(some);
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (!line.empty()) lines.push_back(line);
+  return lines;
+}
+
+// All texts (pairs with kQuery for a reranker), longest first, and passes over them.
+class Texts {
+ public:
+  Texts(golden::Rig& rig, std::span<const std::string> lines, int tokens) : rig_(rig), tokens_(tokens) {
+    const InputKind kind = rig.network().info().inputs.front();
+    pairs_ = kind == InputKind::kPair;
+    std::vector<NetworkInput> inputs;
+    for (const std::string& line : lines) {
+      NetworkInput input;
+      input.kind = kind;
+      input.text = pairs_ ? kQuery : std::string_view(line);
+      input.passage = line;
+      inputs.push_back(input);
     }
-  };
+    samples_ = rig.prepare(inputs);
+    std::stable_sort(samples_.begin(), samples_.end(),
+                     [](const auto& a, const auto& b) { return a->tokens > b->tokens; });
+  }
+  double flop() const {
+    double sum = 0;
+    for (const auto& sample : samples_) sum += sample->flop;
+    return sum;
+  }
+  std::size_t count() const { return samples_.size(); }
+  void pass() {
+    for (std::size_t begin = 0, end = 0; begin < samples_.size(); begin = end) {
+      int tokens = 0;
+      while (end < samples_.size() && (end == begin || tokens + samples_[end]->tokens <= tokens_))
+        tokens += samples_[end++]->tokens;
+      const std::span some(samples_.data() + begin, end - begin);
+      pairs_ ? rig_.classify(some) : rig_.embed(some);
+    }
+  }
+
+ private:
+  golden::Rig& rig_;
+  int tokens_;
+  bool pairs_ = false;
+  std::vector<std::unique_ptr<Sample>> samples_;
+};
+
+void serve(Texts& texts) {
+  texts.pass();
+  fmt::print("{{\"flop\": {}}}\n", texts.flop());
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);) {
+    const double wall = now_ms(CLOCK_MONOTONIC), processor = now_ms();
+    texts.pass();
+    fmt::print("{{\"wall_ms\": {}, \"processor_ms\": {}}}\n", now_ms(CLOCK_MONOTONIC) - wall,
+               now_ms() - processor);
+    std::fflush(stdout);
+  }
+}
+
+std::map<std::string, double> least_times(golden::Rig& rig, Texts& texts) {
   std::map<std::string, double> least;
   for (int repeat = 0; repeat < 2 * kRepeats; ++repeat) {
     OpTimes ops;
     const bool by_op = repeat % 2 == 0;  // the whole is timed without the recorder
     rig.network().set_op_recorder(by_op ? &ops : nullptr);
     const double start = now_ms();
-    pass();
+    texts.pass();
     if (!by_op) ops.sums["all"] = now_ms() - start;
     for (const auto& [op, ms] : ops.sums) {
       const auto [at, fresh] = least.emplace(op, ms);
@@ -81,8 +120,19 @@ int run(int argc, char** argv) {
     }
   }
   rig.network().set_op_recorder(nullptr);
-  fmt::print("{} {}: {} texts, {:.1f} GFLOP a processor second\n", model, precision, samples.size(),
-             flop / least.at("all") / 1e6);
+  return least;
+}
+
+int run(int argc, char** argv) {
+  const std::string model = argv[1], precision = argv[2];
+  const int tokens = argc > 4 ? std::atoi(argv[4]) : 200, threads = argc > 5 ? std::atoi(argv[5]) : 1;
+  golden::Rig rig(model, threads, precision == "int16" ? Precision::kInt16 : Precision::kFile);
+  const std::vector<std::string> lines = lines_of(argv[3]);
+  Texts texts(rig, lines, tokens);
+  if (argc > 6 && std::string_view(argv[6]) == "serve") return serve(texts), 0;
+  const auto least = least_times(rig, texts);
+  fmt::print("{} {}: {} texts, {:.1f} GFLOP a processor second\n", model, precision, texts.count(),
+             texts.flop() / least.at("all") / 1e6);
   for (const auto& [op, ms] : least) fmt::print("    {:20s} {:9.2f} ms\n", op, ms);
   return 0;
 }
@@ -91,6 +141,6 @@ int run(int argc, char** argv) {
 }  // namespace consort
 
 int main(int argc, char** argv) {
-  if (argc < 4) return fmt::print(stderr, "encoder_times MODEL file|int16 TEXTS [tokens] [threads]\n"), 2;
+  if (argc < 4) return fmt::print(stderr, "encoder_times MODEL file|int16 TEXTS [tokens] [threads] [serve]\n"), 2;
   return consort::run(argc, argv);
 }

@@ -7,6 +7,7 @@ beside `consort bench classify --model efficientnet-lite0` in turns."""
 import pickle
 import sys
 import time
+from collections import OrderedDict
 
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ def read_checkpoint(path):
     class Reader(pickle.Unpickler):
         def find_class(self, module, name):
             if name == "OrderedDict":
-                return dict
+                return OrderedDict
             if name == "_rebuild_tensor_v2":
                 return lambda storage, offset, size, stride, *_: (storage, offset, tuple(size))
             return {"FloatStorage": np.float32, "LongStorage": np.int64}[name]
