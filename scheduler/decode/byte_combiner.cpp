@@ -156,22 +156,32 @@ Result<MixedCode> mix_code(const std::vector<std::vector<double>>& log_probabili
 }
 
 std::vector<double> fit_linear_weights(const std::vector<std::vector<double>>& log_probabilities,
-                                       int rounds) {
-  const std::size_t members = log_probabilities.size();
+                                       double gap) {
+  const std::size_t members = log_probabilities.size(), symbols = log_probabilities.front().size();
+  // Of each symbol that anyone gives: probabilities as shares of the largest.
+  std::vector<double> shares;
+  shares.reserve(members * symbols);
+  for (std::size_t t = 0; t < symbols; ++t) {
+    double top = kNothing;
+    for (const auto& lp : log_probabilities)
+      if (!std::isnan(lp[t])) top = std::max(top, lp[t]);
+    if (!(top > kNothing)) continue;
+    for (const auto& lp : log_probabilities) shares.push_back(std::isnan(lp[t]) ? 0 : std::exp(lp[t] - top));
+  }
   std::vector<double> w(members, 1.0 / static_cast<double>(members));
-  for (int round = 0; round < rounds; ++round) {
-    std::vector<double> sum(members, 0.0), joint(members);
-    for (std::size_t t = 0; t < log_probabilities.front().size(); ++t) {
-      for (std::size_t m = 0; m < members; ++m) {
-        const double lp = log_probabilities[m][t];
-        joint[m] = std::isnan(lp) ? kNothing : std::log(w[m]) + lp;
-      }
-      const double total = log_sum(joint);
-      if (!(total > kNothing)) continue;
-      for (std::size_t m = 0; m < members; ++m) sum[m] += std::exp(joint[m] - total);
+  const double counted = static_cast<double>(shares.size() / members);
+  constexpr double kMostWork = 2e8;
+  for (double work = 0; !shares.empty() && work < kMostWork; work += static_cast<double>(shares.size())) {
+    std::vector<double> gradient(members, 0.0);
+    for (std::size_t at = 0; at < shares.size(); at += members) {
+      double mixed = 0;
+      for (std::size_t m = 0; m < members; ++m) mixed += w[m] * shares[at + m];
+      if (!(mixed > 0)) continue;
+      for (std::size_t m = 0; m < members; ++m) gradient[m] += shares[at + m] / mixed;
     }
-    normalise(sum);
-    if (std::accumulate(sum.begin(), sum.end(), 0.0) > 0) w = sum;
+    if (*std::max_element(gradient.begin(), gradient.end()) - counted <= gap) break;
+    for (std::size_t m = 0; m < members; ++m) w[m] *= gradient[m];
+    normalise(w);
   }
   return w;
 }

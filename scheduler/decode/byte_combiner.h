@@ -71,9 +71,10 @@ struct MixedCode {
 Result<MixedCode> mix_code(const std::vector<std::vector<double>>& log_probabilities,
                            const CombinerOptions& options);
 
-// Constant weights of a linear pool by EM (monotone; `rounds` of it) on a recorded sequence; symbols about
-// which a member says nothing (NaN) count for the others only.
+// Constant weights of a linear pool by EM (monotone) on a recorded sequence; symbols about which a member says
+// nothing (NaN) count for the others only. Ends when no other weights can be shorter by more than `gap` nats in
+// all (the likelihood is concave, so its gradient bounds that), or after 2e8 multiplications.
 std::vector<double> fit_linear_weights(const std::vector<std::vector<double>>& log_probabilities,
-                                       int rounds = 100);
+                                       double gap = 1e-7);
 
 }  // namespace consort

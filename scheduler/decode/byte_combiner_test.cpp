@@ -151,6 +151,17 @@ TEST(ByteCombiner, FittedWeightsDoNotLoseToAnyOthers) {
       EXPECT_LE(fitted, code({a, b, std::max(0.0, 1 - a - b)}) + 1e-3);
 }
 
+// The better member is hardly better: plain EM of a hundred rounds stops on the way to its corner.
+TEST(ByteCombiner, FittedWeightsReachACorner) {
+  std::vector<std::vector<double>> lp(2);
+  for (int t = 0; t < 200; ++t) {
+    lp[0].push_back(std::log(0.5));
+    lp[1].push_back(std::log(t % 2 == 0 ? 0.499 : 0.5));
+  }
+  const auto w = fit_linear_weights(lp);
+  EXPECT_LE(mix_code(lp, {CombineRule::kLinear, 0, w})->nats, -sum(lp[0]) + 1e-6);
+}
+
 TEST(ByteCombiner, OptionsAreChecked) {
   EXPECT_FALSE(ByteCombiner::create({}, 0));
   EXPECT_FALSE(ByteCombiner::create({CombineRule::kBayes, -0.1, {}}, 2));

@@ -3,6 +3,7 @@
 // version by default; CONSORT_GOLDEN_FULL=1 takes all strings and whole texts (minutes) and prints figures.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <map>
@@ -144,7 +145,8 @@ class Enumeration {
 // 64 bytes each, with what stands before them; from the prose and from the code.
 std::vector<std::pair<std::string, std::string>> strings(int count) {
   std::vector<std::pair<std::string, std::string>> out;
-  const std::string texts[] = {read_text(data_path("text_english.txt")), read_text(data_path("text_code.txt"))};
+  const std::string texts[] = {read_text(data_path("text_english.txt")),
+                               read_text(data_path("text_code.txt"))};
   for (int i = 0; i < count; ++i) {
     const std::string& text = texts[i % 2];
     const std::size_t space = (text.size() - 300) / static_cast<std::size_t>((count + 1) / 2);
@@ -189,11 +191,18 @@ double bits(const std::vector<double>& logprobs, std::size_t bytes) {
   return -sum / std::log(2.0) / static_cast<double>(bytes);
 }
 
-// Ends behind a line or a word: inside one the tokens pay for an end that the bytes do not promise.
+// Ends behind a sentence or a line: elsewhere the tokens pay for an end that the bytes do not promise (1.6
+// bits behind a word that goes on in other tokens, which a whole text does not notice).
 std::string sample(const char* file, std::size_t bytes) {
   std::string text = read_text(data_path(file));
-  if (!full()) text.resize(text.find_last_of(" \n", bytes));
+  if (full()) return text;
+  const std::size_t stop = text.rfind(". ", bytes);
+  text.resize(stop == std::string::npos ? text.find_last_of(" \n", bytes) : stop + 1);
   return text;
+}
+
+double least_kept(const ScoreBytesResult& r) {
+  return r.kept.empty() ? 0 : *std::min_element(r.kept.begin(), r.kept.end());
 }
 
 TEST(ByteModels, CodeATextAsShortAsTheirTokensDo) {
@@ -203,18 +212,24 @@ TEST(ByteModels, CodeATextAsShortAsTheirTokensDo) {
       const std::string text = sample(file, 400);
       const auto open = engine.score(engine.job(text, 1e-3));
       const auto filtered = engine.score(engine.job(text, 1e-3, true));
-      const double own = bits(open.token_logprobs, text.size()), bytes = bits(open.byte_logprobs, text.size()),
+      const double own = bits(open.token_logprobs, text.size()),
+                   bytes = bits(open.byte_logprobs, text.size()),
                    canonical = bits(filtered.byte_logprobs, text.size());
       EXPECT_LE(bytes, own + 0.002) << id << " " << file;
-      EXPECT_NEAR(canonical, own, 0.002) << id << " " << file;
-      double least = 1;
-      for (const double kept : open.kept) least = std::min(least, kept);
-      for (const double kept : filtered.kept) least = std::min(least, kept);
-      EXPECT_GE(least, 1 - 1e-3 - 1e-12) << id << " " << file;
-      std::fflush(stdout);
-      std::printf("%s %s, %zu bytes: tokens %.4f, bytes %.4f, canonical %.4f bits per byte; forks %lld, %lld\n", id,
-                  file, text.size(), own, bytes, canonical, static_cast<long long>(open.forks),
-                  static_cast<long long>(filtered.forks));
+      // The covers that the tokenizer would make have, before normalising, the probability of the tokens;
+      // normalising shares out what the model gives to other cuts, and the code gets shorter by that.
+      EXPECT_NEAR(bits({filtered.log_mass}, text.size()), own, 0.002) << id << " " << file;
+      EXPECT_LE(canonical, own + 0.002) << id << " " << file;
+      EXPECT_GE(least_kept(filtered), 1 - 1e-3 - 1e-12) << id << " " << file;
+      // Without the filter a line of dense punctuation (the pattern in the code) has more cuts of notable
+      // weight than are followed; what that gives up beyond the bound is said, not hidden.
+      if (std::string(file) == "text_english.txt")
+        EXPECT_GE(least_kept(open), 1 - 1e-3 - 1e-12) << id << " " << file;
+      std::printf(
+          "%s %s, %zu bytes: tokens %.4f, bytes %.4f, canonical %.4f bits per byte; forks %lld, %lld; kept "
+          "%.4f, %.4f\n",
+          id, file, text.size(), own, bytes, canonical, static_cast<long long>(open.forks),
+          static_cast<long long>(filtered.forks), least_kept(open), least_kept(filtered));
     }
   }
 }
@@ -236,9 +251,10 @@ TEST(ByteModels, SessionsLoseLittleByPruning) {
           EXPECT_LT(excess, 0.001) << id << " " << file;
           EXPECT_GE(got.kept[0], 1 - 1e-3 - 1e-12);
         }
-        std::printf("%s %s: prune %.3f costs %+.5f bits per byte; %.2f rows a token (exact: %.2f), healed %d\n", id, file,
-                    prune, excess, static_cast<double>(got.forwards) / tokens,
-                    static_cast<double>(exact.forwards) / tokens, got.healed);
+        std::printf(
+            "%s %s: prune %.3f costs %+.5f bits per byte; %.2f rows a token (exact: %.2f), healed %d\n", id,
+            file, prune, excess, static_cast<double>(got.forwards) / tokens,
+            static_cast<double>(exact.forwards) / tokens, got.healed);
         if (!full()) break;
       }
     }
