@@ -81,7 +81,7 @@ Result<ByteMixtureOptions> read_byte_mixture(const Value& options) {
   out.search.combiner.floor = kFloor;
   read_number(given, "prune", out.cover.prune);
   out.cover.max_states = integer_or(given, "maxStates", out.cover.max_states);
-  out.cover.canonical = flag(given, "canonical");
+  out.cover.canonical = given.find("canonical") == nullptr || flag(given, "canonical");
   out.search.max_bytes = integer_or(given, "maxBytes", kDefaultBytes);
   out.search.beams = integer_or(given, "beams", 1);
   out.search.trajectory = flag(given, "trajectory");

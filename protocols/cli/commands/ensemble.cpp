@@ -93,7 +93,7 @@ Result<Value> call_options(const Flags& f, bool json) {
   if (choose) return with;
   if (f.mixes()) return with_mixture(f, std::move(with), json);
   if (any_given(f.mixture))
-    return fail(ErrorKind::kUsage, "pool, alpha, prune, canonical, max-bytes, beams, heal and signals-at are of one strategy",
+    return fail(ErrorKind::kUsage, "pool, alpha, prune, all-cuts, max-bytes, beams, heal and signals-at are of one strategy",
                 "consort ensemble generate", "add --combine byteMixture");
   with = with.with("maxTokens", f.max_tokens).with("temperature", f.temperature).with("topP", f.top_p);
   if (f.top_k > 0) with = with.with("topK", f.top_k);

@@ -40,7 +40,7 @@ Result<std::vector<Scored>> score_all(CliContext& c, Engine& engine, const CodeJ
     request.context = job.context;
     request.covers = job.combine == kByteMixture;
     request.cover.prune = flags.prune.value_or(request.cover.prune);
-    request.cover.canonical = flags.canonical;
+    request.cover.canonical = !flags.all_cuts;
     Scored member{name, {}, 0, {}};
     const auto start = std::chrono::steady_clock::now();
     auto result = engine.wait(score(engine, name, std::move(request)));
@@ -178,7 +178,7 @@ void add_code_flags(CLI::App& sub, CodeFlags& f) {
   sub.add_option("--fit-file", f.fit_file, "mixtures: a text on which the weights of a linear pool are fitted");
   sub.add_option("--prune", f.prune, "byteMixture: what may be given up at a byte (default 0.001)")
       ->check(CLI::Range(0.0, 0.5));
-  sub.add_flag("--canonical", f.canonical, "byteMixture: only cuts that the tokenizers would make");
+  sub.add_flag("--all-cuts", f.all_cuts, "byteMixture: also cuts into tokens that the tokenizers would not make (slower)");
   sub.add_flag("--trajectory", f.trajectory, "mixtures, --json: every piece's end, log-probabilities and weights");
 }
 

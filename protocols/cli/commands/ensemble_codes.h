@@ -14,9 +14,9 @@ namespace consort {
 struct CodeFlags {
   std::string pool, fit_file;
   std::optional<double> alpha, prune;
-  bool canonical = false, trajectory = false;
+  bool all_cuts = false, trajectory = false;
   bool any_given() const {
-    return !pool.empty() || !fit_file.empty() || alpha || prune || canonical || trajectory;
+    return !pool.empty() || !fit_file.empty() || alpha || prune || all_cuts || trajectory;
   }
 };
 void add_code_flags(CLI::App& sub, CodeFlags& flags);

@@ -9,7 +9,7 @@ void add_mixture_flags(CLI::App& sub, MixtureFlags& f) {
       ->check(CLI::Range(0.0, 1.0));
   sub.add_option("--prune", f.prune, "byteMixture: what may be given up at a byte (default 0.001)")
       ->check(CLI::Range(0.0, 0.5));
-  sub.add_flag("--canonical", f.canonical, "byteMixture: only cuts that the tokenizers would make");
+  sub.add_flag("--all-cuts", f.all_cuts, "byteMixture: also cuts into tokens that the tokenizers would not make (slower)");
   sub.add_option("--max-bytes", f.max_bytes, "byteMixture: at most this many bytes (default 512)")
       ->check(CLI::Range(1, 65536));
   sub.add_option("--beams", f.beams, "byteMixture, temperature 0: texts followed at once (default 1)")
@@ -26,7 +26,7 @@ Value mixture_options(const MixtureFlags& f, bool trajectory) {
   if (!f.pool.empty()) out = out.with("pool", f.pool);
   if (f.alpha) out = out.with("alpha", *f.alpha);
   if (f.prune) out = out.with("prune", *f.prune);
-  if (f.canonical) out = out.with("canonical", true);
+  if (f.all_cuts) out = out.with("canonical", false);
   if (f.max_bytes) out = out.with("maxBytes", *f.max_bytes);
   if (f.beams) out = out.with("beams", *f.beams);
   if (f.heal) out = out.with("heal", *f.heal);

@@ -17,7 +17,7 @@ struct MixtureFlags {
   std::optional<double> alpha, prune;
   std::optional<int> max_bytes, beams, heal;
   std::vector<int> signals_at;
-  bool canonical = false;
+  bool all_cuts = false;
 };
 
 // The flags live as long as `flags` is held by the command.

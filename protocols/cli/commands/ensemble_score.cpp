@@ -132,7 +132,7 @@ Result<int> run(CliContext& c, const Flags& f) {
     return score_codes(
         c, {f.members, weights, f.combine, text, f.context, f.on_error == "report", f.min_members}, f.code);
   if (f.code.any_given())
-    return fail(ErrorKind::kUsage, "pool, alpha, fit-file, prune, canonical and trajectory are of mixtures",
+    return fail(ErrorKind::kUsage, "pool, alpha, fit-file, prune, all-cuts and trajectory are of mixtures",
                 "consort ensemble score", "add --combine byteMixture or chunkMixture");
   CONSORT_TRY(engine, Engine::start(c));
   CONSORT_TRY(scored, score_all(c, f, *engine, text, weights));
