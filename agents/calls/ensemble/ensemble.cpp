@@ -38,10 +38,6 @@ Async<ScoreResult> score(ModelHandle model, ScoreRequest request, RequestContext
   auto task = model.score(std::move(request), std::move(context));
   co_return co_await std::move(task);
 }
-template <typename T>
-Async<T> failed(Error error) {
-  co_return tl::unexpected<Error>(std::move(error));
-}
 
 // Tokens of all members on one stream, each chunk with its member's name.
 TextSink member_tokens(const TaskContext& context, const std::string& member) {
@@ -81,19 +77,15 @@ class Session {
 Status Session::check_members() const {
   for (std::size_t m = 0; m < seats_.size(); ++m) {
     if (!seats_[m].error) continue;
-    Error error = *seats_[m].error;
+    const Error& error = *seats_[m].error;
     if (plan_.policy.report_errors && error.kind != ErrorKind::kCancelled) continue;
-    error.what = "member '" + plan_.members[m].name + "': " + error.what;
-    return tl::unexpected<Error>(std::move(error));
+    return tl::unexpected<Error>(member_error(error, plan_.members[m]));
   }
   return {};
 }
 
 boost::asio::awaitable<Status> Session::seat_members() {
-  std::vector<Async<ModelHandle>> tasks;
-  for (const Member& member : plan_.members)
-    tasks.push_back(models_.acquire(member.model, request_context(context_)));
-  auto waiting = side_by_side<ModelHandle>(std::move(tasks));
+  auto waiting = acquire_members(models_, context_, plan_.members);
   auto handles = co_await std::move(waiting);
   for (std::size_t m = 0; m < seats_.size(); ++m) {
     if (handles[m])

@@ -60,10 +60,9 @@ template <typename Answer>
 Status check_members(const ItemPlan& plan, const std::vector<Result<Answer>>& answers, bool all_needed) {
   for (std::size_t m = 0; m < answers.size(); ++m) {
     if (answers[m]) continue;
-    Error error = answers[m].error();
+    const Error& error = answers[m].error();
     if (plan.policy.report_errors && !all_needed && error.kind != ErrorKind::kCancelled) continue;
-    error.what = "member '" + plan.members[m].name + "': " + error.what;
-    return tl::unexpected<Error>(std::move(error));
+    return tl::unexpected<Error>(member_error(error, plan.members[m]));
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agents/calls/agent.h"
+#include "agents/calls/ensemble/side_by_side.h"
 #include "agents/calls/options.h"
 #include "agents/ensemble/byte_mixture.h"
 
@@ -204,6 +205,21 @@ Result<Prompt> member_prompt(const Member& member, const Value& view, bool is_ma
   else
     prompt.messages.insert(prompt.messages.begin(), ChatMessage{"system", member.instructions});
   return prompt;
+}
+
+boost::asio::awaitable<std::vector<Result<ModelHandle>>> acquire_members(ModelDirectory& models,
+                                                                         const TaskContext& context,
+                                                                         const std::vector<Member>& members) {
+  std::vector<Async<ModelHandle>> tasks;
+  for (const Member& member : members)
+    tasks.push_back(models.acquire(member.model, request_context(context)));
+  auto waiting = side_by_side<ModelHandle>(std::move(tasks));
+  co_return co_await std::move(waiting);
+}
+
+Error member_error(Error error, const Member& member) {
+  error.what = "member '" + member.name + "': " + error.what;
+  return error;
 }
 
 }  // namespace consort::ensemble_call

@@ -3,10 +3,12 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agents/ensemble/strategy.h"
 #include "scheduler/host/model_handle.h"
+#include "scheduler/workflow/task_handler.h"
 #include "scheduler/value/value.h"
 
 namespace consort::ensemble_call {
@@ -55,6 +57,21 @@ Result<Plan> read_plan(const Value& with, const Value* agents);
 // What `member` is asked under one of the plan's views: its own prompt counts in place of the plan's main
 // view, an agent's instructions go first.
 Result<Prompt> member_prompt(const Member& member, const Value& view, bool is_main_view);
+
+// The members' models, all asked for before any is waited for; one result each, in declared order. Context and
+// members must outlive the wait.
+boost::asio::awaitable<std::vector<Result<ModelHandle>>> acquire_members(ModelDirectory& models,
+                                                                         const TaskContext& context,
+                                                                         const std::vector<Member>& members);
+
+// A request that was not sent because of `error`, among those of the other members.
+template <typename T>
+Async<T> failed(Error error) {
+  co_return tl::unexpected<Error>(std::move(error));
+}
+
+// The error as the call's own: it names the member.
+Error member_error(Error error, const Member& member);
 
 // Without white space around it.
 std::string trimmed(const std::string& text);

@@ -28,10 +28,6 @@ Async<NextBytesResult> go_on(ModelHandle model, NextBytesRequest request, Reques
   auto task = model.next_bytes(std::move(request), std::move(context));
   co_return co_await std::move(task);
 }
-template <typename T>
-Async<T> failed(Error error) {
-  co_return tl::unexpected<Error>(std::move(error));
-}
 
 // Temperature, seed and stop strings of the call; what acts on tokens alone cannot act on bytes.
 struct Drawing {
@@ -128,16 +124,11 @@ Status Mixture::check_members() const {
   if (first == nullptr) return {};
   const std::size_t least = std::max<std::size_t>(plan_.policy.min_members, 1);
   if (plan_.policy.report_errors && first->kind != ErrorKind::kCancelled && there >= least) return {};
-  Error error = *first;
-  error.what = "member '" + plan_.members[who].name + "': " + error.what;
-  return tl::unexpected<Error>(std::move(error));
+  return tl::unexpected<Error>(member_error(*first, plan_.members[who]));
 }
 
 boost::asio::awaitable<Status> Mixture::seat_members() {
-  std::vector<Async<ModelHandle>> tasks;
-  for (const Member& member : plan_.members)
-    tasks.push_back(models_.acquire(member.model, request_context(context_)));
-  auto waiting = side_by_side<ModelHandle>(std::move(tasks));
+  auto waiting = acquire_members(models_, context_, plan_.members);
   auto handles = co_await std::move(waiting);
   for (std::size_t m = 0; m < seats_.size(); ++m) {
     if (handles[m]) {
