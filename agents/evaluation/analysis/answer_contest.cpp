@@ -14,7 +14,6 @@
 namespace consort {
 namespace {
 
-constexpr std::size_t kMostSubsets = 64;
 constexpr double kOpenAnswers = 20;  // wrong answers that an open question effectively has, plus one
 
 using Places = std::vector<std::size_t>;  // of items in the task
@@ -84,8 +83,7 @@ class AnswerContest {
             accuracy(task_, m, splits_.fit));
     }
     best_ = best_place(fit_scores_);
-    contest_.best_member["accuracy"] = members_[best_]->name;
-    contest_.contestants[best_].entry.best_for.push_back("accuracy");
+    set_best_member(contest_, best_);
     if (members_.size() < 2) contest_.notes.push_back("one member: there is nothing to combine");
     if (members_.size() >= 2)
       for (const std::string& name : answer_strategy_names())
@@ -290,18 +288,12 @@ class AnswerContest {
   }
 
   void add_oracle() {
-    Contestant c;
-    c.entry.name = "oracle";
-    c.entry.role = Role::kOracle;
-    c.entry.how = "right where any member is right: a bound, not a method";
+    Contestant c = oracle_of(r_, splits_, "right where any member is right: a bound, not a method");
     c.right.assign(contest_.size(), 0.0);
-    for (std::size_t m = 0; m < members_.size(); ++m) {
-      c.parts.push_back(members_[m]->name);
+    for (std::size_t m = 0; m < members_.size(); ++m)
       for (std::size_t i = 0; i < contest_.size(); ++i)
         c.right[i] = std::max(c.right[i], contest_.contestants[m].right[i]);
-    }
     c.items["accuracy"].sums = c.right;
-    add_cost(c.entry, members_, splits_);
     contest_.contestants.push_back(std::move(c));
   }
 

@@ -9,13 +9,13 @@
 #include "agents/ensemble/fitting/pool_weights.h"
 #include "agents/evaluation/analysis/class_measures.h"
 #include "agents/evaluation/analysis/class_table.h"
+#include "agents/evaluation/analysis/splits.h"
 #include "agents/evaluation/measures/classification.h"
 #include "scheduler/decode/byte_combiner.h"
 
 namespace consort {
 namespace {
 
-constexpr std::size_t kMostSubsets = 64;
 constexpr std::size_t kLeastFit = 5;
 constexpr double kTrajectoryShare = 0.005;  // fixed share of the weights' figure
 constexpr double kMostProbeWork = 4e9;      // multiplications that a probe as a control may cost
@@ -330,13 +330,10 @@ class ClassContest {
   }
 
   void add_oracle() {
-    Contestant c;
-    c.entry.name = "oracle";
-    c.entry.role = Role::kOracle;
-    c.entry.how = "the member that is best on the item, known afterwards: a bound, not a method";
+    Contestant c = oracle_of(r_, splits_,
+                             "the member that is best on the item, known afterwards: a bound, not a method");
     c.right.assign(contest_.size(), 0.0);
     for (const char* measure : {"nll", "brier"}) c.items[measure].sums.assign(contest_.size(), 1e9);
-    c.parts = names_;
     for (std::size_t k = 0; k < 2 * names_.size(); ++k) {  // as they came and calibrated
       const Contestant& member = contest_.contestants[k];
       for (std::size_t i = 0; i < contest_.size(); ++i) {
@@ -346,7 +343,6 @@ class ClassContest {
       }
     }
     c.items["accuracy"].sums = c.right;
-    add_cost(c.entry, everybody(), splits_);
     contest_.contestants.push_back(std::move(c));
   }
 

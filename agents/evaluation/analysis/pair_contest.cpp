@@ -21,7 +21,6 @@ using Scores = std::function<double(std::size_t pair)>;
 
 constexpr double kPenalty = 1;
 constexpr std::size_t kLeastFit = 5;
-constexpr std::size_t kMostSubsets = 64;
 
 struct Fitted {
   Value parameters;
@@ -54,10 +53,7 @@ class PairContest {
     if (best_ == scores_.size())
       return fail(ErrorKind::kInvalid, "the fit split has pairs of one mark only, or members without spread",
                   task_.name);
-    for (const std::string& measure : contest_.tested) {
-      contest_.best_member[measure] = names_[best_];
-      contest_.contestants[best_].entry.best_for.push_back(measure);
-    }
+    set_best_member(contest_, best_);
     CONSORT_CHECK_OK(add_strategies());
     choose(contest_, scores_, contest_.measures.front().name, !folds_.empty());
     contest_.notes.push_back("no control of the same compute: " + r_.no_control);
@@ -152,17 +148,8 @@ class PairContest {
   }
 
   Status enter(std::string name, Role role, std::string how, const Places& members, Fitted fitted) {
-    Contestant c;
-    c.entry.name = std::move(name);
-    c.entry.role = role;
-    c.entry.how = std::move(how);
-    c.entry.parameters = std::move(fitted.parameters);
-    std::vector<const MemberTable*> asked;
-    for (const std::size_t m : members) {
-      c.parts.push_back(names_[m]);
-      asked.push_back(&r_.members[m]);
-    }
-    add_cost(c.entry, asked, splits_);
+    Contestant c = contestant_of(r_, splits_, std::move(name), role, std::move(how), members,
+                                 std::move(fitted.parameters));
     for (const std::size_t i : splits_.test) c.values.push_back(fitted.score(i));
     if (marks_) CONSORT_CHECK_OK(add_probabilities(c, fitted.score));
     c.entry.fit_score = quality(fitted.score, splits_.fit);
@@ -286,11 +273,8 @@ class PairContest {
 
   // Where members differ, the one that is nearer to the truth.
   void add_oracle() {
-    Contestant c;
-    c.entry.name = "oracle";
-    c.entry.role = Role::kOracle;
-    c.entry.how = "the member that is best on the pair, known afterwards: a bound, not a method";
-    c.parts = names_;
+    Contestant c = oracle_of(r_, splits_,
+                             "the member that is best on the pair, known afterwards: a bound, not a method");
     c.values = contest_.contestants.front().values;
     c.items = contest_.contestants.front().items;
     const double middle = marks_ ? 0.5 : task_mean();
@@ -304,9 +288,6 @@ class PairContest {
                                                 : std::min(items.sums[k], member.items.at(measure).sums[k]);
       }
     }
-    std::vector<const MemberTable*> all;
-    for (const MemberTable& m : r_.members) all.push_back(&m);
-    add_cost(c.entry, all, splits_);
     contest_.contestants.push_back(std::move(c));
   }
 

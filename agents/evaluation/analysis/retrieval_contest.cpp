@@ -16,7 +16,6 @@ using Places = std::vector<std::size_t>;  // of queries in the task
 using fitting::ScoredList;
 
 constexpr std::size_t kCut = 10;  // of nDCG and recall
-constexpr std::size_t kMostSubsets = 64;
 constexpr int kWeightSteps = 10;  // the simplex in tenths, one member at a time
 constexpr int kWeightRounds = 2;
 constexpr double kCosineSlack = 1e-3;
@@ -55,10 +54,7 @@ class RetrievalContest {
       CONSORT_CHECK_OK(enter(names_[m], Role::kMember, "scores as recorded", {m}, member));
     }
     best_ = best_place(scores_);
-    for (const std::string& measure : contest_.tested) {
-      contest_.best_member[measure] = names_[best_];
-      contest_.contestants[best_].entry.best_for.push_back(measure);
-    }
+    set_best_member(contest_, best_);
     CONSORT_CHECK_OK(add_strategies());
     choose(contest_, scores_, "ndcg10", !folds_.empty());
     contest_.notes.push_back("no control of the same compute: " + r_.no_control);
@@ -149,17 +145,8 @@ class RetrievalContest {
   }
 
   Status enter(std::string name, Role role, std::string how, const Places& members, const Fitted& fitted) {
-    Contestant c;
-    c.entry.name = std::move(name);
-    c.entry.role = role;
-    c.entry.how = std::move(how);
-    c.entry.parameters = fitted.parameters;
-    std::vector<const MemberTable*> asked;
-    for (const std::size_t m : members) {
-      c.parts.push_back(names_[m]);
-      asked.push_back(&r_.members[m]);
-    }
-    add_cost(c.entry, asked, splits_);
+    Contestant c =
+        contestant_of(r_, splits_, std::move(name), role, std::move(how), members, fitted.parameters);
     for (const std::size_t q : splits_.test) {
       CONSORT_TRY(ranking, fitted.rank(q));
       CONSORT_TRY(f, figures(std::move(ranking), q));
@@ -279,20 +266,14 @@ class RetrievalContest {
   }
 
   void add_oracle() {
-    Contestant c;
-    c.entry.name = "oracle";
-    c.entry.role = Role::kOracle;
-    c.entry.how =
-        "the member that is best on the query, known afterwards: a bound for choosing, not for fusing";
-    c.parts = names_;
+    Contestant c = oracle_of(
+        r_, splits_,
+        "the member that is best on the query, known afterwards: a bound for choosing, not for fusing");
     c.items = contest_.contestants.front().items;
     for (std::size_t m = 1; m < names_.size(); ++m)
       for (auto& [measure, items] : c.items)
         for (std::size_t k = 0; k < contest_.size(); ++k)
           items.sums[k] = std::max(items.sums[k], contest_.contestants[m].items.at(measure).sums[k]);
-    std::vector<const MemberTable*> all;
-    for (const MemberTable& m : r_.members) all.push_back(&m);
-    add_cost(c.entry, all, splits_);
     contest_.contestants.push_back(std::move(c));
   }
 

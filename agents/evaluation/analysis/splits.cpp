@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "agents/ensemble/fitting/logistic.h"
 
@@ -77,6 +78,36 @@ void add_cost(TableEntry& entry, const std::vector<const MemberTable*>& members,
     }
   entry.flop += flop / static_cast<double>(splits.test.size());
   entry.tokens += tokens / static_cast<double>(splits.test.size());
+}
+
+Contestant contestant_of(const AnalysisRequest& request, const Splits& splits, std::string name, Role role,
+                         std::string how, const std::vector<std::size_t>& members, Value parameters) {
+  Contestant c;
+  c.entry.name = std::move(name);
+  c.entry.role = role;
+  c.entry.how = std::move(how);
+  c.entry.parameters = std::move(parameters);
+  std::vector<const MemberTable*> asked;
+  for (const std::size_t m : members) {
+    c.parts.push_back(request.members[m].name);
+    asked.push_back(&request.members[m]);
+  }
+  add_cost(c.entry, asked, splits);
+  return c;
+}
+
+Contestant oracle_of(const AnalysisRequest& request, const Splits& splits, std::string how) {
+  std::vector<std::size_t> all(request.members.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return contestant_of(request, splits, "oracle", Role::kOracle, std::move(how), all, Value());
+}
+
+void set_best_member(Contest& contest, std::size_t place) {
+  TableEntry& entry = contest.contestants[place].entry;
+  for (const std::string& measure : contest.tested) {
+    contest.best_member[measure] = entry.name;
+    entry.best_for.push_back(measure);
+  }
 }
 
 std::vector<std::vector<std::size_t>> subsets_of(std::size_t members, std::size_t most) {

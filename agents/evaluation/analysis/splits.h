@@ -28,6 +28,17 @@ bool wanted(const AnalysisRequest& request, const std::string& strategy);
 // documents included.
 void add_cost(TableEntry& entry, const std::vector<const MemberTable*>& members, const Splits& splits);
 
+// A contestant that asks these members (places in request.members), with its cost on the test split; what it
+// says is added by the caller.
+Contestant contestant_of(const AnalysisRequest& request, const Splits& splits, std::string name, Role role,
+                         std::string how, const std::vector<std::size_t>& members, Value parameters);
+// The oracle: it asks all members and knows the answers.
+Contestant oracle_of(const AnalysisRequest& request, const Splits& splits, std::string how);
+
+// The contestant at `place` is the best member by every tested measure.
+void set_best_member(Contest& contest, std::size_t place);
+
+inline constexpr std::size_t kMostSubsets = 64;  // of members, in the figure of their number
 // Every non-empty subset of the members, in order of size, at most `most` of them (whole sizes first to
 // last).
 std::vector<std::vector<std::size_t>> subsets_of(std::size_t members, std::size_t most);

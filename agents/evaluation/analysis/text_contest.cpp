@@ -18,7 +18,6 @@ constexpr double kNatsPerPlainByte =
     5.545177444479562;  // ln 256: what a byte costs that a member does not score
 constexpr double kShares[] = {0.0005, 0.002, 0.005, 0.01, 0.02, 0.05};
 constexpr double kTrajectoryShare = 0.005;
-constexpr std::size_t kMostSubsets = 64;
 constexpr std::size_t kMostTrajectory = 20000;  // bytes
 constexpr double kSlack = 1e-6;                 // nats, of sums of floats
 
@@ -55,8 +54,7 @@ class TextContest {
     if (best_ == scores_.size())
       return fail(ErrorKind::kInvalid, "no text is for fitting", task_.name,
                   "give some items the split 'fit'");
-    contest_.best_member["bitsPerByte"] = names_[best_];
-    contest_.contestants[best_].entry.best_for.push_back("bitsPerByte");
+    set_best_member(contest_, best_);
     CONSORT_CHECK_OK(add_strategies());
     choose(contest_, scores_, "bitsPerByte", !folds_.empty());
     contest_.notes.push_back("no control of the same compute: " + r_.no_control);
@@ -127,18 +125,9 @@ class TextContest {
 
   Status enter(std::string name, Role role, std::string how, const Places& members, const FittedCode& code,
                double fit_score) {
-    Contestant c;
-    c.entry.name = std::move(name);
-    c.entry.role = role;
-    c.entry.how = std::move(how);
-    c.entry.parameters = code.parameters;
+    Contestant c =
+        contestant_of(r_, splits_, std::move(name), role, std::move(how), members, code.parameters);
     c.entry.fit_score = fit_score;
-    std::vector<const MemberTable*> asked;
-    for (const std::size_t m : members) {
-      c.parts.push_back(r_.members[m].name);
-      asked.push_back(&r_.members[m]);
-    }
-    add_cost(c.entry, asked, splits_);
     ItemMeasure& bits = c.items["bitsPerByte"];
     for (const std::size_t i : splits_.test) {
       CONSORT_TRY(nats, code.nats(i));
@@ -295,21 +284,15 @@ class TextContest {
   }
 
   void add_oracle() {
-    Contestant c;
-    c.entry.name = "oracle";
-    c.entry.role = Role::kOracle;
-    c.entry.how =
-        "the member that is best on the text, known afterwards: a bound for choosing, not for mixing";
-    c.parts = names_;
+    Contestant c = oracle_of(
+        r_, splits_,
+        "the member that is best on the text, known afterwards: a bound for choosing, not for mixing");
     c.items["bitsPerByte"] = contest_.contestants.front().items.at("bitsPerByte");
     for (std::size_t m = 1; m < names_.size(); ++m)
       for (std::size_t k = 0; k < contest_.size(); ++k) {
         double& bits = c.items["bitsPerByte"].sums[k];
         bits = std::min(bits, contest_.contestants[m].items.at("bitsPerByte").sums[k]);
       }
-    std::vector<const MemberTable*> all;
-    for (const MemberTable& m : r_.members) all.push_back(&m);
-    add_cost(c.entry, all, splits_);
     contest_.contestants.push_back(std::move(c));
   }
 
