@@ -86,20 +86,10 @@ Result<int> classify_files(CliContext& c, Value with, const std::vector<std::str
     const std::size_t end = std::min(first + kFilesAtATime, files.size());
     std::vector<Result<ModelInput>> block;
     for (std::size_t i = first; i < end; ++i) block.push_back(read_item_file(files[i]));
-    std::vector<Result<ModelInput>> kept = block;
-    ItemAnswers answers = ask_all(*engine, c, with, items_of(kept));
-    std::size_t next = 0;
-    for (std::size_t i = first; i < end; ++i) {
-      Result<Value> answer =
-          block[i - first] ? std::move(answers[next++]) : Result<Value>(forward_error(block[i - first]));
-      Value::Object line{{"file", files[i]}};
-      if (answer)
-        for (const auto& member : answer->as_object()) line.push_back(member);
-      else
-        line.emplace_back("error", problem_value(answer.error()));
-      if (!answer) status = 3;
-      c.console.json_line(Value::object(std::move(line)));
-    }
+    ItemAnswers answers = ask_all(*engine, c, with, items_of(block));
+    print_block(c, block, std::move(answers), status, [&files, first](std::size_t place) {
+      return Value::Object{{"file", files[first + place]}};
+    });
   }
   return status;
 }

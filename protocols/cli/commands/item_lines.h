@@ -36,20 +36,27 @@ tl::unexpected<Error> line_too_long(const std::string& where);
 using ItemAnswers = std::vector<Result<Value>>;
 
 // Prints one line for each entry of a block: an item's answer, or {"error": problem} and sets `status` to 3.
-// `answers` belong to the entries that are items, in their order.
+// `answers` belong to the entries that are items, in their order. `head`: what stands in front of the answer
+// in the line of the entry at this place of the block; empty: nothing.
 template <typename Item>
 void print_block(CliContext& context, const std::vector<Result<Item>>& block, ItemAnswers answers,
-                 int& status) {
+                 int& status, const std::function<Value::Object(std::size_t place)>& head = {}) {
   std::size_t next = 0;
-  for (const auto& entry : block) {
-    const Result<Value> line =
-        entry ? std::move(answers[next++]) : Result<Value>(tl::unexpected<Error>(entry.error()));
-    if (!line) status = 3;
-    context.console.json_line(line ? *line : Value::object({{"error", problem_value(line.error())}}));
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    const Result<Value> answer =
+        block[i] ? std::move(answers[next++]) : Result<Value>(tl::unexpected<Error>(block[i].error()));
+    if (!answer) status = 3;
+    Value line = answer ? *answer : Value::object({{"error", problem_value(answer.error())}});
+    if (head) {
+      Value::Object whole = head(i);
+      for (const auto& member : line.as_object()) whole.push_back(member);
+      line = Value::object(std::move(whole));
+    }
+    context.console.json_line(line);
   }
 }
 
-// The items of a block that could be read.
+// The items of a block that could be read. They are moved out; what stays tells read ones from others.
 template <typename Item>
 std::vector<Item> items_of(std::vector<Result<Item>>& block) {
   std::vector<Item> out;

@@ -41,24 +41,14 @@ Result<int> apply_to_table(CliContext& c, Engine& engine, const ProbeFile& file,
     const std::size_t end = std::min(first + kBlockItems, table.rows.size());
     std::vector<Result<ModelInput>> block;
     for (std::size_t row = first; row < end; ++row) block.push_back(table_item(table, row, items));
-    std::vector<Result<ModelInput>> kept = block;
     ItemAnswers answers;
-    if (std::vector<ModelInput> inputs = items_of(kept); !inputs.empty()) {
+    if (std::vector<ModelInput> inputs = items_of(block); !inputs.empty()) {
       CONSORT_TRY(given, predict(engine, file, std::move(inputs)));
       answers = std::move(given);
     }
-    std::size_t next = 0;
-    for (std::size_t row = first; row < end; ++row) {
-      auto& entry = block[row - first];
-      const Result<Value> answer = entry ? std::move(answers[next++]) : Result<Value>(forward_error(entry));
-      Value::Object line{{"row", row + 1}};
-      if (answer)
-        for (const auto& member : answer->as_object()) line.push_back(member);
-      else
-        line.emplace_back("error", problem_value(answer.error()));
-      if (!answer) status = 3;
-      c.console.json_line(Value::object(std::move(line)));
-    }
+    print_block(c, block, std::move(answers), status, [first](std::size_t place) {
+      return Value::Object{{"row", first + place + 1}};
+    });
   }
   return status;
 }
