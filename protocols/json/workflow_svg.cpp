@@ -6,6 +6,7 @@
 
 #include "protocols/json/workflow_graph.h"
 #include "protocols/json/workflow_shape.h"
+#include "scheduler/value/xml.h"
 
 namespace consort {
 namespace {
@@ -18,29 +19,6 @@ double width_of(const std::string& text, double character) {
   const auto bytes = std::count_if(text.begin(), text.end(),
                                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   return static_cast<double>(bytes) * character;
-}
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20) out += c;
-    }
-  }
-  return out;
 }
 
 struct Placed {
@@ -144,7 +122,7 @@ class SvgWriter {
     out_ = fmt::format(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
         "height=\"{1:.0f}\" role=\"img\">\n<title>{2}</title>\n{3}",
-        width, height, escaped(title), kStyle);
+        width, height, escape_xml(title), kStyle);
     out_ += fmt::format("<rect class=\"page\" width=\"{:.0f}\" height=\"{:.0f}\"/>\n", width, height);
     text(24, 32, "name", title);
     group(top);
@@ -172,7 +150,7 @@ class SvgWriter {
 
   void text(double x, double y, const char* style, const std::string& words, bool middle = false) {
     out_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", style, x, y,
-                        middle ? " text-anchor=\"middle\"" : "", escaped(words));
+                        middle ? " text-anchor=\"middle\"" : "", escape_xml(words));
   }
 
   void task(const PlacedTask& t) {
@@ -231,7 +209,7 @@ class SvgWriter {
     }
     if (words.empty()) return {};
     return fmt::format("<text class=\"detail over\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 5,
-                       start_y + 4, escaped(words));
+                       start_y + 4, escape_xml(words));
   }
 
   std::string out_;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "memory/base/text.h"
+#include "scheduler/value/xml.h"
 
 namespace consort {
 namespace {
@@ -59,26 +60,7 @@ std::string_view drawing_style() {
 
 std::string xml_text(std::string_view text) {
   bool replaced = false;
-  std::string out;
-  for (const char c : to_utf8(text, replaced)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n') out += c;
-    }
-  }
-  return out;
+  return escape_xml(to_utf8(text, replaced), true);
 }
 
 std::string shortened(std::string_view text, std::size_t most) {
