@@ -1,4 +1,4 @@
-# consort_room(NAME [DEPS target...] [PRIVATE_DEPS target...] [TEST_DEPS target...])
+# consort_room(NAME [ASIO] [DEPS target...] [PRIVATE_DEPS target...] [TEST_DEPS target...])
 #   One room (sub-folder) of the house becomes one static library `<folder>_<room>`:
 #     every *.cpp here that is not a *_test.cpp goes into the library;
 #     every *_test.cpp goes into the executable `<folder>_<room>_test`, each of its cases a CTest entry.
@@ -24,15 +24,21 @@ endif()
 function(consort_isa_flags)
   foreach(source ${ARGN})
     if(source MATCHES "_avx512\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${CONSORT_AVX512_FLAGS};${CONSORT_KERNEL_OPTIMISATION}")
+      set_source_files_properties(${source} PROPERTIES
+        COMPILE_OPTIONS "${CONSORT_AVX512_FLAGS};${CONSORT_KERNEL_OPTIMISATION}" SKIP_PRECOMPILE_HEADERS ON)
     elseif(source MATCHES "_avx2\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${CONSORT_AVX2_FLAGS};${CONSORT_KERNEL_OPTIMISATION}")
+      set_source_files_properties(${source} PROPERTIES
+        COMPILE_OPTIONS "${CONSORT_AVX2_FLAGS};${CONSORT_KERNEL_OPTIMISATION}" SKIP_PRECOMPILE_HEADERS ON)
     endif()
   endforeach()
 endfunction()
 
 function(consort_room target)
-  cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE_DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "ASIO" "" "DEPS;PRIVATE_DEPS;TEST_DEPS" ${ARGN})
+  set(precompiled base)
+  if(ARG_ASIO)
+    set(precompiled asio)
+  endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$|_main\\.cpp$")
@@ -40,6 +46,7 @@ function(consort_room target)
   consort_isa_flags(${sources})
   if(sources)
     add_library(${target} STATIC ${sources})
+    consort_use_precompiled(${target} ${precompiled})
     if(CONSORT_SANITIZE MATCHES "undefined" AND target IN_LIST CONSORT_BYTE_ROOMS)
       target_compile_options(${target} PRIVATE -fsanitize=alignment)
     endif()
@@ -70,6 +77,7 @@ function(consort_add_gtest executable)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  consort_use_precompiled(${executable} test)
   target_compile_definitions(${executable} PRIVATE
     CONSORT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CONSORT_BINARY_DIR="${CMAKE_BINARY_DIR}")
   # What scripts/sanitize builds: not the program, not the tests that need weights.

@@ -2,29 +2,34 @@
 // first use.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace consort {
 
 boost::asio::thread_pool& blocking_pool();  // two threads; any thread may post to it
 
-template <typename F>
-boost::asio::awaitable<decltype(std::declval<F&>()())> call_there(F f) {
-  co_return f();
-}
+// Runs `work` on the pool; the coroutine resumes where it was, with the exception of `work` if it threw one.
+boost::asio::awaitable<void> run_on_blocking_pool(std::function<void()> work);
 
-// The result of f(), which runs on the pool; the coroutine resumes where it was. `f` takes no arguments and
-// must not refer to anything that can go before it has run. GCC 12: make `f` before the co_await expression,
-// never inside it.
+// The result of f(), which runs on the pool. `f` takes no arguments and must not refer to anything that can
+// go before it has run. GCC 12: make `f` before the co_await expression, never inside it.
 template <typename F>
 boost::asio::awaitable<decltype(std::declval<F&>()())> on_blocking_pool(F f) {
-  auto work = call_there<F>(std::move(f));
-  co_return co_await boost::asio::co_spawn(blocking_pool(), std::move(work), boost::asio::use_awaitable);
+  struct State {
+    F f;
+    std::optional<decltype(std::declval<F&>()())> result;
+  };
+  auto state =
+      std::make_shared<State>(State{std::move(f), std::nullopt});  // outlives a coroutine that is dropped
+  std::function<void()> work = [state] { state->result.emplace(state->f()); };
+  co_await run_on_blocking_pool(std::move(work));
+  co_return std::move(*state->result);
 }
 
 }  // namespace consort

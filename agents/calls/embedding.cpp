@@ -34,11 +34,6 @@ Status take_rows(const EmbedResult& result, std::size_t wanted, EmbeddedTexts& o
 
 }  // namespace
 
-boost::asio::thread_pool& blocking_pool() {
-  static boost::asio::thread_pool pool(2);
-  return pool;
-}
-
 Async<EmbeddedTexts> embed_texts(ModelDirectory& models, std::string model, std::vector<std::string> texts,
                                  std::string input_type, RequestContext context,
                                  std::optional<EmbeddingLevel> level) {

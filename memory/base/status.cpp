@@ -2,6 +2,19 @@
 
 namespace consort {
 
+Error::Error() = default;
+Error::Error(ErrorKind kind, std::string what, std::string where, std::string hint)
+    : kind(kind), what(std::move(what)), where(std::move(where)), hint(std::move(hint)) {}
+Error::Error(const Error& other) = default;
+Error::Error(Error&& other) noexcept = default;
+Error& Error::operator=(const Error& other) = default;
+Error& Error::operator=(Error&& other) noexcept = default;
+Error::~Error() = default;
+
+tl::unexpected<Error> fail(ErrorKind kind, std::string what, std::string where, std::string hint) {
+  return tl::unexpected<Error>(Error(kind, std::move(what), std::move(where), std::move(hint)));
+}
+
 std::string Error::line() const {
   std::string out = "consort: " + what;
   if (!where.empty()) out += " (" + where + ")";

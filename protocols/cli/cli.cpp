@@ -1,10 +1,9 @@
 #include "protocols/cli/cli.h"
 
-#include <csignal>
 #include <pthread.h>
 #include <unistd.h>
+#include <csignal>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -36,23 +35,23 @@ void watch_signals(CliContext& context) {
   }).detach();
 }
 
-void add_global_options(CLI::App& app, Options& o) {
-  app.add_option("--config", o.config_file, "configuration file")->type_name("FILE");
-  app.add_option("--data-dir", o.data_dir, "folder of the store (CONSORT_DATA_DIR)")->type_name("DIR");
-  app.add_option("--models-dir", o.models_dir, "folder of the weights (CONSORT_MODELS_DIR)")->type_name("DIR");
+void add_global_options(Command app, Options& o) {
+  app.add_option("--config", o.config_file, "configuration file").type_name("FILE");
+  app.add_option("--data-dir", o.data_dir, "folder of the store (CONSORT_DATA_DIR)").type_name("DIR");
+  app.add_option("--models-dir", o.models_dir, "folder of the weights (CONSORT_MODELS_DIR)").type_name("DIR");
   app.add_option("--threads", o.threads, "compute threads (default: the cores this process may use)");
-  app.add_option("--device", o.device, "auto | cpu")->type_name("DEVICE");
+  app.add_option("--device", o.device, "auto | cpu").type_name("DEVICE");
   app.add_option("--bus", o.bus, "ipc://PATH: the models live in a `consort node --join` of that address")
-      ->type_name("ADDRESS");
-  app.add_option("--isa", o.isa, "force an instruction set: scalar | avx2 | avx512")->type_name("ISA");
+      .type_name("ADDRESS");
+  app.add_option("--isa", o.isa, "force an instruction set: scalar | avx2 | avx512").type_name("ISA");
   app.add_option("--precision", o.precision,
                  "encoders with float weights: file (float32 products, the default) | int16 (faster)")
-      ->type_name("PRECISION");
+      .type_name("PRECISION");
   app.add_option("--seed", o.seed, "seed of everything random (default: random, printed)");
   app.add_flag("--json", o.json, "results as JSON");
   app.add_flag("--quiet", o.quiet, "no progress, no hints");
   app.add_option("--log-level", o.log_level, "trace | debug | info | warn | error | off")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+      .one_of({"trace", "debug", "info", "warn", "error", "off"});
 }
 
 // `consort help X` says what `consort X --help` says.
@@ -62,7 +61,6 @@ std::vector<std::string> arguments(int argc, char** argv) {
     args.erase(args.begin());
     args.push_back("--help");
   }
-  std::reverse(args.begin(), args.end());  // CLI11 takes them from the back
   return args;
 }
 
@@ -81,7 +79,8 @@ Result<int> guarded(CliContext& context) {
   try {
     return act(context);
   } catch (const std::bad_alloc&) {
-    return fail(ErrorKind::kMemory, "out of memory", "", "lower kvBudget or memoryLimit, or load fewer models");
+    return fail(ErrorKind::kMemory, "out of memory", "",
+                "lower kvBudget or memoryLimit, or load fewer models");
   } catch (const std::exception& e) {
     return fail(ErrorKind::kRuntime, std::string("unexpected failure: ") + e.what(), "",
                 "please report this with the command that caused it");
@@ -94,27 +93,23 @@ int run_cli(int argc, char** argv) {
   // Lives to the end of the process: the signal thread refers to it.
   auto& context = *new CliContext;
   watch_signals(context);
-  CLI::App app{
+  CommandLine line(
+      "consort",
       "Consort hosts ensembles of foundation models and runs agent workflows written in JSON.\n"
       "First steps:  consort models pull smollm2-135m-instruct\n"
       "              consort generate --model smollm2-135m-instruct --prompt 'What is a fjord?'\n"
-      "Exit status: 0 done, 2 usage, 3 invalid input, 4 missing, 5 failed, 6 waits for an approval, 130 interrupted."};
-  app.name("consort");  // arguments() leaves the program's own name out, and usage lines want it
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.set_help_all_flag("--help-all", "help of every command");
-  app.footer("`consort help COMMAND` shows a command's options.");
-  add_global_options(app, context.options);
-  for (AddCommand add : commands()) add(app, context);
+      "Exit status: 0 done, 2 usage, 3 invalid input, 4 missing, 5 failed, 6 waits for an approval, 130 "
+      "interrupted.",
+      "`consort help COMMAND` shows a command's options.");
+  add_global_options(line.program(), context.options);
+  for (AddCommand add : commands()) add(line.program(), context);
   bool json = false;
   for (int i = 1; i < argc; ++i) json = json || std::string_view(argv[i]) == "--json";
-  try {
-    app.parse(arguments(argc, argv));
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
+  const CommandLine::Outcome outcome = line.parse(arguments(argc, argv));
+  if (outcome.finished) return outcome.status;
+  if (!outcome.error.empty()) {
     context.console.configure(json, false);
-    return context.console.fail({ErrorKind::kUsage, e.what(), "", "see consort --help"});
+    return context.console.fail({ErrorKind::kUsage, outcome.error, "", "see consort --help"});
   }
   context.console.configure(context.options.json, context.options.quiet);
   auto status = guarded(context);

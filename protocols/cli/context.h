@@ -8,12 +8,9 @@
 #include <vector>
 
 #include "memory/base/status.h"
+#include "protocols/cli/command_line.h"
 #include "protocols/cli/console.h"
 #include "protocols/cli/options.h"
-
-namespace CLI {
-class App;
-}
 
 namespace consort {
 
@@ -27,7 +24,7 @@ struct CliContext {
 
 // One function a command, each in protocols/cli/commands/<name>.cpp: adds its options to the program and sets
 // context.action in its callback.
-using AddCommand = void (*)(CLI::App& app, CliContext& context);
+using AddCommand = void (*)(Command app, CliContext& context);
 const std::vector<AddCommand>& commands();
 
 // Reads a whole file; "-" is standard input. Errors: kNotFound, kIo.

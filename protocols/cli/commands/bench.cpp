@@ -1,6 +1,4 @@
 // consort bench NAME: engine benchmarks. Each checks what it measured; a wrong result is an error (exit 5).
-#include <CLI/CLI.hpp>
-
 #include "protocols/cli/commands/bench_tools.h"
 #include "protocols/cli/commands/commands.h"
 
@@ -17,7 +15,8 @@ constexpr Bench kBenches[] = {
     {"prefill", "prompt tokens per second of one request", bench::prefill},
     {"decode", "new tokens per second, all --sequences together", bench::decode},
     {"batch", "8 requests at once against one after the other; their texts must be equal", bench::batch},
-    {"mixture", "one text by several models (--model A,B), byte by byte, against one after the other", bench::mixture},
+    {"mixture", "one text by several models (--model A,B), byte by byte, against one after the other",
+     bench::mixture},
     {"embed", "texts, graphs or images per second of an encoder", bench::embed},
     {"classify", "images, files or graphs per second of a classifier", bench::classify},
     {"rerank", "pairs of texts per second of a reranker", bench::rerank},
@@ -30,32 +29,32 @@ constexpr Bench kBenches[] = {
 
 }  // namespace
 
-void add_bench(CLI::App& app, CliContext& c) {
-  auto* group = app.add_subcommand("bench",
-                                   "engine benchmarks: prefill | decode | batch | mixture | embed | classify | rerank "
-                                   "| kernels | steps | bus | load | memory");
-  group->require_subcommand(1);
+void add_bench(Command app, CliContext& c) {
+  auto group =
+      app.add_subcommand("bench",
+                         "engine benchmarks: prefill | decode | batch | mixture | embed | classify | rerank "
+                         "| kernels | steps | bus | load | memory");
+  group.require_subcommand();
   auto f = std::make_shared<bench::Flags>();
   for (const Bench& one : kBenches) {
-    auto* sub = group->add_subcommand(one.name, one.text);
-    sub->add_option("--model", f->model, "model id or path");
-    sub->add_option("--texts", f->texts, "embed, rerank: a file of texts, one a line")->check(CLI::ExistingFile);
-    auto* prompt = sub->add_option("--prompt-tokens", f->prompt_tokens, "tokens of each prompt")
-                       ->check(CLI::Range(1, 1 << 17))
-                       ->capture_default_str();
-    auto* tokens = sub->add_option("--tokens", f->tokens, "new tokens of each request")
-                       ->check(CLI::Range(1, 1 << 17))
-                       ->capture_default_str();
-    auto* sequences = sub->add_option("--sequences", f->sequences, "requests at once")
-                          ->check(CLI::Range(1, 256))
-                          ->capture_default_str();
-    sub->add_option("--rounds", f->rounds, "measurements; the median is reported")
-        ->check(CLI::Range(1, 1000))
-        ->capture_default_str();
-    sub->callback([&c, f, one, prompt, tokens, sequences] {
-      f->prompt_given = prompt->count() > 0;
-      f->tokens_given = tokens->count() > 0;
-      f->sequences_given = sequences->count() > 0;
+    auto sub = group.add_subcommand(one.name, one.text);
+    sub.add_option("--model", f->model, "model id or path");
+    sub.add_option("--texts", f->texts, "embed, rerank: a file of texts, one a line").existing_file();
+    auto prompt = sub.add_option("--prompt-tokens", f->prompt_tokens, "tokens of each prompt")
+                      .in_range(1, 1 << 17)
+                      .show_default();
+    auto tokens = sub.add_option("--tokens", f->tokens, "new tokens of each request")
+                      .in_range(1, 1 << 17)
+                      .show_default();
+    auto sequences =
+        sub.add_option("--sequences", f->sequences, "requests at once").in_range(1, 256).show_default();
+    sub.add_option("--rounds", f->rounds, "measurements; the median is reported")
+        .in_range(1, 1000)
+        .show_default();
+    sub.callback([&c, f, one, prompt, tokens, sequences] {
+      f->prompt_given = prompt.given();
+      f->tokens_given = tokens.given();
+      f->sequences_given = sequences.given();
       c.action = [&c, f, one]() -> Result<int> {
         CONSORT_TRY(result, one.run(c, *f));
         bench::print_result(c, result);

@@ -50,7 +50,8 @@ struct Rig {
     auto running = act(*kinds->find("ensemble"), context, std::move(with));
     CONSORT_TRY(outcome, engine->wait(std::move(running)));
     ms = milliseconds_since(begin);
-    for (const Value& m : outcome.output.get("members").as_array()) forwards += m.get("forwards").as_integer();
+    for (const Value& m : outcome.output.get("members").as_array())
+      forwards += m.get("forwards").as_integer();
     return outcome.output.get("answer").as_string();
   }
 };
@@ -58,8 +59,7 @@ struct Rig {
 Result<Rig> start(CliContext& c, const Flags& f) {
   Rig rig;
   std::string list = f.model;
-  if (list.empty())
-    rig.names.assign(std::begin(kMembers), std::end(kMembers));
+  if (list.empty()) rig.names.assign(std::begin(kMembers), std::end(kMembers));
   for (std::size_t at = 0; !list.empty() && at <= list.size();) {
     const std::size_t comma = std::min(list.find(',', at), list.size());
     rig.names.push_back(list.substr(at, comma - at));
@@ -86,14 +86,17 @@ Result<Round> one_round(Rig& rig, const char* prompt, int bytes) {
   CONSORT_TRY(text, rig.together(prompt, bytes, round.together_ms, forwards));
   round.bytes = text.size();
   if (text.size() < 16)
-    return fail(ErrorKind::kRuntime, fmt::format("the mixture wrote {} bytes only", text.size()), "bench mixture");
+    return fail(ErrorKind::kRuntime, fmt::format("the mixture wrote {} bytes only", text.size()),
+                "bench mixture");
   for (std::size_t m = 0; m < rig.handles.size(); ++m) {
     const auto count = static_cast<int>(rig.tokenizers[m]->encode(text).size());
-    const GenerateRequest request = plain_request(rig.tokenizers[m]->encode(prompt, {.add_special = true}), count);
+    const GenerateRequest request =
+        plain_request(rig.tokenizers[m]->encode(prompt, {.add_special = true}), count);
     double wall = 0;
     CONSORT_TRY(answers, generate_all(*rig.engine, rig.handles[m], {request}, wall));
     if (static_cast<int>(answers.front().token_ids.size()) != count)
-      return fail(ErrorKind::kRuntime, "a model wrote another number of tokens than was asked", "bench mixture");
+      return fail(ErrorKind::kRuntime, "a model wrote another number of tokens than was asked",
+                  "bench mixture");
     round.apart_ms += wall;
     tokens += count;
   }

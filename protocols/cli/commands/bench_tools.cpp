@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
+#include <boost/asio/detached.hpp>
 
 #include "kernels/exec/thread_pool.h"
 

@@ -1,5 +1,4 @@
 // consort classify: what files are, by a classifier's own labels or (zero-shot) by labels given.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstring>
 
@@ -119,19 +118,19 @@ Result<int> run(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_classify(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("classify", "labels of files: pictures, source files, molecules");
+void add_classify(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("classify", "labels of files: pictures, source files, molecules");
   auto f = std::make_shared<Flags>();
-  sub->add_option("--model", f->model, "model id or path")->required();
-  sub->add_option("files", f->files, "the files; - is standard input")->required();
-  sub->add_option("--labels", f->labels, "zero-shot: choose among these labels (L,L,...)")->delimiter(',');
-  sub->add_option("--prompt", f->prompt, "zero-shot: the text around a label, which stands in for {}")
-      ->capture_default_str();
-  sub->add_option("--top", f->top, "how many labels of the network itself")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  sub->add_option("--scores", f->scores, "write tensor scores, f32 [files, classes]: the raw logits");
-  sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+  sub.add_option("--model", f->model, "model id or path").required();
+  sub.add_option("files", f->files, "the files; - is standard input").required();
+  sub.add_option("--labels", f->labels, "zero-shot: choose among these labels (L,L,...)").delimiter(',');
+  sub.add_option("--prompt", f->prompt, "zero-shot: the text around a label, which stands in for {}")
+      .show_default();
+  sub.add_option("--top", f->top, "how many labels of the network itself")
+      .in_range(1, 1 << 20)
+      .show_default();
+  sub.add_option("--scores", f->scores, "write tensor scores, f32 [files, classes]: the raw logits");
+  sub.callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
 
 }  // namespace consort

@@ -5,24 +5,24 @@
 
 namespace consort {
 
-void add_bench(CLI::App& app, CliContext& c);
-void add_classify(CLI::App& app, CliContext& c);
-void add_embed(CLI::App& app, CliContext& c);
-void add_ensemble(CLI::App& app, CliContext& c);
-void add_eval(CLI::App& app, CliContext& c);
-void add_generate(CLI::App& app, CliContext& c);
-void add_logits(CLI::App& app, CliContext& c);
-void add_memory(CLI::App& app, CliContext& c);
-void add_models(CLI::App& app, CliContext& c);
-void add_node(CLI::App& app, CliContext& c);
-void add_probe(CLI::App& app, CliContext& c);
-void add_render(CLI::App& app, CliContext& c);
-void add_rerank(CLI::App& app, CliContext& c);
-void add_run(CLI::App& app, CliContext& c);
-void add_runs(CLI::App& app, CliContext& c);
-void add_score(CLI::App& app, CliContext& c);
-void add_tokenize(CLI::App& app, CliContext& c);
-void add_version(CLI::App& app, CliContext& c);
-void add_workflow(CLI::App& app, CliContext& c);
+void add_bench(Command app, CliContext& c);
+void add_classify(Command app, CliContext& c);
+void add_embed(Command app, CliContext& c);
+void add_ensemble(Command app, CliContext& c);
+void add_eval(Command app, CliContext& c);
+void add_generate(Command app, CliContext& c);
+void add_logits(Command app, CliContext& c);
+void add_memory(Command app, CliContext& c);
+void add_models(Command app, CliContext& c);
+void add_node(Command app, CliContext& c);
+void add_probe(Command app, CliContext& c);
+void add_render(Command app, CliContext& c);
+void add_rerank(Command app, CliContext& c);
+void add_run(Command app, CliContext& c);
+void add_runs(Command app, CliContext& c);
+void add_score(Command app, CliContext& c);
+void add_tokenize(Command app, CliContext& c);
+void add_version(Command app, CliContext& c);
+void add_workflow(Command app, CliContext& c);
 
 }  // namespace consort

@@ -1,6 +1,4 @@
 // consort embed: JSON Lines of texts, pictures, molecules or graphs to embeddings.
-#include <CLI/CLI.hpp>
-
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/item_input.h"
 #include "protocols/cli/commands/item_lines.h"
@@ -54,19 +52,19 @@ Result<int> run(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_embed(CLI::App& app, CliContext& c) {
-  auto* sub =
+void add_embed(Command app, CliContext& c) {
+  auto sub =
       app.add_subcommand("embed",
                          "JSON Lines: {\"text\"}, {\"image\": path}, {\"file\": path}, {\"smiles\"} or "
                          "{\"graph\": {...}} to {\"embedding\"} or {\"embeddings\"}");
   auto f = std::make_shared<Flags>();
-  sub->add_option("--model", f->model, "model id or path")->required();
-  sub->add_option("--input-type", f->input_type, "put the model's query or document prefix before the text")
-      ->check(CLI::IsMember({"query", "document"}));
-  sub->add_option("--level", f->level,
-                  "one embedding an item, or one a part (token, node); default: the model's")
-      ->check(CLI::IsMember({"item", "part"}));
-  sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+  sub.add_option("--model", f->model, "model id or path").required();
+  sub.add_option("--input-type", f->input_type, "put the model's query or document prefix before the text")
+      .one_of({"query", "document"});
+  sub.add_option("--level", f->level,
+                 "one embedding an item, or one a part (token, node); default: the model's")
+      .one_of({"item", "part"});
+  sub.callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
 
 }  // namespace consort

@@ -1,6 +1,4 @@
 // consort ensemble: several models, one answer. The same code as `call: ensemble` of a workflow.
-#include <CLI/CLI.hpp>
-
 #include <fmt/format.h>
 
 #include "protocols/cli/commands/commands.h"
@@ -93,7 +91,8 @@ Result<Value> call_options(const Flags& f, bool json) {
   if (choose) return with;
   if (f.mixes()) return with_mixture(f, std::move(with), json);
   if (any_given(f.mixture))
-    return fail(ErrorKind::kUsage, "pool, alpha, prune, all-cuts, max-bytes, beams, heal and signals-at are of one strategy",
+    return fail(ErrorKind::kUsage,
+                "pool, alpha, prune, all-cuts, max-bytes, beams, heal and signals-at are of one strategy",
                 "consort ensemble generate", "add --combine byteMixture");
   with = with.with("maxTokens", f.max_tokens).with("temperature", f.temperature).with("topP", f.top_p);
   if (f.top_k > 0) with = with.with("topK", f.top_k);
@@ -111,11 +110,10 @@ void print_table(Console& console, const Value& output) {
                              : "";
     if (const Value* agreed = m.find("agreed"))
       answer = fmt::format("would have written {:.0f} of 100 bytes itself", 100 * agreed->as_number());
-    console.note(fmt::format("   {:<24} weight {:.2f}  score {:>8.3f}  {:>5} tokens {:>7.0f} ms  {}",
-                             m.get("name").as_string(), m.get("weight").as_number(),
-                             m.get("score").as_number(), m.get("tokens").as_integer(),
-                             m.get("milliseconds").as_number(),
-                             error.is_string() ? "failed: " + error.as_string() : answer));
+    console.note(fmt::format(
+        "   {:<24} weight {:.2f}  score {:>8.3f}  {:>5} tokens {:>7.0f} ms  {}", m.get("name").as_string(),
+        m.get("weight").as_number(), m.get("score").as_number(), m.get("tokens").as_integer(),
+        m.get("milliseconds").as_number(), error.is_string() ? "failed: " + error.as_string() : answer));
   }
   if (const Value* ranking = output.find("ranking"))
     for (const Value& row : ranking->as_array())
@@ -174,10 +172,8 @@ Result<int> run(CliContext& c, const Flags& f) {
   return 0;
 }
 
-void add_common(CLI::App& sub, Flags& f) {
-  sub.add_option("--members", f.members, "model ids or paths, separated by commas")
-      ->required()
-      ->delimiter(',');
+void add_common(Command sub, Flags& f) {
+  sub.add_option("--members", f.members, "model ids or paths, separated by commas").required().delimiter(',');
   sub.add_option("--combine", f.combine, "vote, weightedVote, rank, linearPool, logPool or byteMixture");
   sub.add_option("--prompt", f.prompt, "prompt text (one user message, unless --raw)");
   sub.add_option("--prompt-file", f.prompt_file, "prompt bytes from a file");
@@ -185,55 +181,55 @@ void add_common(CLI::App& sub, Flags& f) {
   sub.add_option("--template", f.format,
                  "plain: contents joined by a blank line, for models without a template");
   sub.add_flag("--raw", f.raw, "no chat template");
-  sub.add_option("--weights", f.weights, "one a member, separated by commas")->delimiter(',');
+  sub.add_option("--weights", f.weights, "one a member, separated by commas").delimiter(',');
   sub.add_option("--min-members", f.min_members, "with --on-member-error report");
   sub.add_option("--on-member-error", f.on_error, "fail (default) or report");
   sub.add_option("--signals", f.signals, "entropy,margin,disagreement,confidence (default all)")
-      ->delimiter(',');
+      .delimiter(',');
 }
 
-void add_generation(CLI::App& sub, Flags& f) {
+void add_generation(Command sub, Flags& f) {
   sub.add_option("--candidates", f.candidates, "rank: a further candidate; may stand several times");
   sub.add_option("--contrast", f.contrast, "rank: a prompt without the evidence");
   sub.add_option("--answer", f.answer, "votes: text, number, letter or boolean");
-  sub.add_option("--max-tokens", f.max_tokens, "at most this many new tokens")->capture_default_str();
-  sub.add_option("--temperature", f.temperature, "0 = greedy")->capture_default_str();
-  sub.add_option("--top-k", f.top_k, "keep the K likeliest tokens (0 = all)")->capture_default_str();
-  sub.add_option("--top-p", f.top_p, "keep the likeliest tokens of this mass")->capture_default_str();
+  sub.add_option("--max-tokens", f.max_tokens, "at most this many new tokens").show_default();
+  sub.add_option("--temperature", f.temperature, "0 = greedy").show_default();
+  sub.add_option("--top-k", f.top_k, "keep the K likeliest tokens (0 = all)").show_default();
+  sub.add_option("--top-p", f.top_p, "keep the likeliest tokens of this mass").show_default();
   sub.add_option("--stop", f.stop, "stop before this text; may stand several times");
   add_mixture_flags(sub, f.mixture);
 }
 
 }  // namespace
 
-void add_ensemble(CLI::App& app, CliContext& c) {
-  auto* group = app.add_subcommand("ensemble", "several models, one answer");
-  group->require_subcommand(1);
+void add_ensemble(Command app, CliContext& c) {
+  auto group = app.add_subcommand("ensemble", "several models, one answer");
+  group.require_subcommand();
   const std::pair<const char*, const char*> tasks[] = {
       {"generate", "members write answers, a strategy combines them"},
       {"classify", "members label files, or judge the given choices"}};
   for (const auto& [task, about] : tasks) {
-    auto* sub = group->add_subcommand(task, about);
+    auto sub = group.add_subcommand(task, about);
     auto f = std::make_shared<Flags>();
     f->task = task;
-    add_common(*sub, *f);
-    if (f->task == "generate") add_generation(*sub, *f);
+    add_common(sub, *f);
+    if (f->task == "generate") add_generation(sub, *f);
     if (f->task == "classify") {
-      sub->add_option("files", f->files, "classifiers: the files that they judge");
-      sub->add_option("--labels", f->labels, "classifiers: zero-shot labels, separated by commas")
-          ->delimiter(',');
-      sub->add_option("--top", f->top, "classifiers: how many labels")->capture_default_str();
-      sub->add_option("--choices", f->choices, "language models: what to choose from, separated by commas")
-          ->delimiter(',');
+      sub.add_option("files", f->files, "classifiers: the files that they judge");
+      sub.add_option("--labels", f->labels, "classifiers: zero-shot labels, separated by commas")
+          .delimiter(',');
+      sub.add_option("--top", f->top, "classifiers: how many labels").show_default();
+      sub.add_option("--choices", f->choices, "language models: what to choose from, separated by commas")
+          .delimiter(',');
     }
-    sub->callback([&c, f, sub] {
+    sub.callback([&c, f, sub] {
       for (const char* flag : {"--max-tokens", "--top-p", "--top-k"})
-        if (f->task == "generate" && sub->count(flag) > 0) f->token_flags.emplace_back(flag);
+        if (f->task == "generate" && sub.given(flag)) f->token_flags.emplace_back(flag);
       c.action = [&c, f] { return run(c, *f); };
     });
   }
-  add_ensemble_embed(*group, c);
-  add_ensemble_score(*group, c);
+  add_ensemble_embed(group, c);
+  add_ensemble_score(group, c);
 }
 
 }  // namespace consort

@@ -62,8 +62,7 @@ Result<CodeTable> table_of(const std::vector<Scored>& scored, std::size_t bytes,
   for (const Scored& m : scored)
     if (!m.error)
       codes.push_back({m.name, m.result.token_ends, m.result.token_logprobs, m.result.byte_logprobs});
-  return code_table(codes, bytes,
-                    job.combine == kByteMixture ? CodePieces::kBytes : CodePieces::kChunks);
+  return code_table(codes, bytes, job.combine == kByteMixture ? CodePieces::kBytes : CodePieces::kChunks);
 }
 
 double per_byte(double nats, std::size_t bytes) {
@@ -124,8 +123,8 @@ Value document(const CodeJob& job, const CodeFlags& flags, const CombinerOptions
                                   {"pool", std::string(combine_rule_name(options.rule))},
                                   {"pieces", table.ends.size()}});
   if (options.rule == CombineRule::kBayes)
-    combined = combined.with("alpha", options.alpha)
-                   .with("bound_bits_per_byte", per_byte(mixed.bound_nats, bytes));
+    combined =
+        combined.with("alpha", options.alpha).with("bound_bits_per_byte", per_byte(mixed.bound_nats, bytes));
   Value out = Value::object({{"bits_per_byte", per_byte(mixed.nats, bytes)},
                              {"nll_nats", mixed.nats},
                              {"file_bytes", bytes},
@@ -158,7 +157,8 @@ void print(Console& console, const Value& out) {
 
 Result<CombinerOptions> combiner(const CodeJob& job, const CodeFlags& flags) {
   CombinerOptions options;
-  options.rule = flags.pool == "linear" || !flags.fit_file.empty() ? CombineRule::kLinear : CombineRule::kBayes;
+  options.rule =
+      flags.pool == "linear" || !flags.fit_file.empty() ? CombineRule::kLinear : CombineRule::kBayes;
   if (!flags.fit_file.empty() && (flags.pool == "bayes" || !job.weights.empty()))
     return fail(ErrorKind::kUsage, "--fit-file finds the weights of a linear pool", "consort ensemble score",
                 "leave --weights and --pool bayes out");
@@ -170,16 +170,18 @@ Result<CombinerOptions> combiner(const CodeJob& job, const CodeFlags& flags) {
 
 }  // namespace
 
-void add_code_flags(CLI::App& sub, CodeFlags& f) {
-  sub.add_option("--pool", f.pool, "mixtures: bayes (default) or linear")
-      ->check(CLI::IsMember({"bayes", "linear"}));
+void add_code_flags(Command sub, CodeFlags& f) {
+  sub.add_option("--pool", f.pool, "mixtures: bayes (default) or linear").one_of({"bayes", "linear"});
   sub.add_option("--alpha", f.alpha, "mixtures, bayes: share dealt out anew at every piece (default 0.005)")
-      ->check(CLI::Range(0.0, 1.0));
-  sub.add_option("--fit-file", f.fit_file, "mixtures: a text on which the weights of a linear pool are fitted");
+      .in_range(0.0, 1.0);
+  sub.add_option("--fit-file", f.fit_file,
+                 "mixtures: a text on which the weights of a linear pool are fitted");
   sub.add_option("--prune", f.prune, "byteMixture: what may be given up at a byte (default 0.001)")
-      ->check(CLI::Range(0.0, 0.5));
-  sub.add_flag("--all-cuts", f.all_cuts, "byteMixture: also cuts into tokens that the tokenizers would not make (slower)");
-  sub.add_flag("--trajectory", f.trajectory, "mixtures, --json: every piece's end, log-probabilities and weights");
+      .in_range(0.0, 0.5);
+  sub.add_flag("--all-cuts", f.all_cuts,
+               "byteMixture: also cuts into tokens that the tokenizers would not make (slower)");
+  sub.add_flag("--trajectory", f.trajectory,
+               "mixtures, --json: every piece's end, log-probabilities and weights");
 }
 
 Result<int> score_codes(CliContext& c, const CodeJob& job, const CodeFlags& flags) {

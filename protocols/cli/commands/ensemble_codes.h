@@ -1,8 +1,6 @@
 // consort ensemble score --combine byteMixture | chunkMixture.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +17,7 @@ struct CodeFlags {
     return !pool.empty() || !fit_file.empty() || alpha || prune || all_cuts || trajectory;
   }
 };
-void add_code_flags(CLI::App& sub, CodeFlags& flags);
+void add_code_flags(Command sub, CodeFlags& flags);
 
 struct CodeJob {
   std::vector<std::string> members;

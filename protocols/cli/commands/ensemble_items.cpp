@@ -1,6 +1,5 @@
 #include "protocols/cli/commands/ensemble_items.h"
 
-#include <CLI/CLI.hpp>
 #include <future>
 #include <utility>
 
@@ -94,25 +93,23 @@ Result<int> classify_files(CliContext& c, Value with, const std::vector<std::str
   return status;
 }
 
-void add_ensemble_embed(CLI::App& group, CliContext& c) {
-  auto* sub = group.add_subcommand("embed", "combined embeddings; JSON Lines as consort embed");
+void add_ensemble_embed(Command group, CliContext& c) {
+  auto sub = group.add_subcommand("embed", "combined embeddings; JSON Lines as consort embed");
   auto f = std::make_shared<Flags>();
-  sub->add_option("--members", f->members, "model ids or paths, separated by commas")
-      ->required()
-      ->delimiter(',');
-  sub->add_option("--combine", f->combine, "side by side, or the mean of vectors of one dimension")
-      ->check(CLI::IsMember({"concatenate", "mean"}))
-      ->capture_default_str();
-  sub->add_option("--weights", f->weights, "one a member, separated by commas")
-      ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
-  sub->add_option("--input-type", f->input_type, "put the models' prefixes before a text")
-      ->check(CLI::IsMember({"query", "document"}));
-  sub->add_option("--min-members", f->min_members, "with --on-member-error report");
-  sub->add_option("--on-member-error", f->on_error,
-                  "fail (default) or report; only a mean does without a member")
-      ->check(CLI::IsMember({"fail", "report"}));
-  sub->callback([&c, f] { c.action = [&c, f] { return embed(c, *f); }; });
+  sub.add_option("--members", f->members, "model ids or paths, separated by commas")
+      .required()
+      .delimiter(',');
+  sub.add_option("--combine", f->combine, "side by side, or the mean of vectors of one dimension")
+      .one_of({"concatenate", "mean"})
+      .show_default();
+  sub.add_option("--weights", f->weights, "one a member, separated by commas").delimiter(',').non_negative();
+  sub.add_option("--input-type", f->input_type, "put the models' prefixes before a text")
+      .one_of({"query", "document"});
+  sub.add_option("--min-members", f->min_members, "with --on-member-error report");
+  sub.add_option("--on-member-error", f->on_error,
+                 "fail (default) or report; only a mean does without a member")
+      .one_of({"fail", "report"});
+  sub.callback([&c, f] { c.action = [&c, f] { return embed(c, *f); }; });
 }
 
 }  // namespace consort

@@ -9,7 +9,7 @@
 
 namespace consort {
 
-void add_ensemble_embed(CLI::App& group, CliContext& c);
+void add_ensemble_embed(Command group, CliContext& c);
 
 // {file, labels, members, ...} for every file; `with` holds the options of `call: ensemble` without input. A
 // file that cannot be read or judged gives {file, error} and exit status 3. Errors: those of the options.

@@ -2,23 +2,24 @@
 
 namespace consort {
 
-void add_mixture_flags(CLI::App& sub, MixtureFlags& f) {
+void add_mixture_flags(Command sub, MixtureFlags& f) {
   sub.add_option("--pool", f.pool, "byteMixture: bayes (default), linear, log, contrast or proxy")
-      ->check(CLI::IsMember({"bayes", "linear", "log", "contrast", "proxy"}));
+      .one_of({"bayes", "linear", "log", "contrast", "proxy"});
   sub.add_option("--alpha", f.alpha, "byteMixture, bayes: share dealt out anew at every byte (default 0.005)")
-      ->check(CLI::Range(0.0, 1.0));
+      .in_range(0.0, 1.0);
   sub.add_option("--prune", f.prune, "byteMixture: what may be given up at a byte (default 0.001)")
-      ->check(CLI::Range(0.0, 0.5));
-  sub.add_flag("--all-cuts", f.all_cuts, "byteMixture: also cuts into tokens that the tokenizers would not make (slower)");
+      .in_range(0.0, 0.5);
+  sub.add_flag("--all-cuts", f.all_cuts,
+               "byteMixture: also cuts into tokens that the tokenizers would not make (slower)");
   sub.add_option("--max-bytes", f.max_bytes, "byteMixture: at most this many bytes (default 512)")
-      ->check(CLI::Range(1, 65536));
+      .in_range(1, 65536);
   sub.add_option("--beams", f.beams, "byteMixture, temperature 0: texts followed at once (default 1)")
-      ->check(CLI::Range(1, 64));
+      .in_range(1, 64);
   sub.add_option("--heal", f.heal, "byteMixture, raw prompts: tokens at the end to cover anew (default 0)")
-      ->check(CLI::Range(0, 16));
+      .in_range(0, 16);
   sub.add_option("--signals-at", f.signals_at, "byteMixture: report the signals at these byte counts too")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 65536));
+      .delimiter(',')
+      .in_range(1, 65536);
 }
 
 Value mixture_options(const MixtureFlags& f, bool trajectory) {

@@ -1,13 +1,12 @@
 // The flags of `consort ensemble generate --combine byteMixture`.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "protocols/cli/command_line.h"
 #include "scheduler/value/value.h"
 
 namespace consort {
@@ -21,7 +20,7 @@ struct MixtureFlags {
 };
 
 // The flags live as long as `flags` is held by the command.
-void add_mixture_flags(CLI::App& sub, MixtureFlags& flags);
+void add_mixture_flags(Command sub, MixtureFlags& flags);
 // The strategy's options; `trajectory`: the weights before every byte are wanted.
 Value mixture_options(const MixtureFlags& flags, bool trajectory);
 bool any_given(const MixtureFlags& flags);

@@ -1,7 +1,6 @@
 // consort ensemble score: bits per byte of one text under each member and under their Bayesian mixture.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -169,28 +168,28 @@ Result<std::vector<double>> parse_weights(const std::vector<std::string>& texts,
   return numbers;
 }
 
-void add_ensemble_score(CLI::App& group, CliContext& c) {
-  auto* sub =
+void add_ensemble_score(Command group, CliContext& c) {
+  auto sub =
       group.add_subcommand("score", "bits per byte of a text under each member and under their mixture");
   auto f = std::make_shared<Flags>();
-  sub->add_option("--members", f->members, "model ids or paths, separated by commas")
-      ->required()
-      ->delimiter(',');
-  sub->add_option("--combine", f->combine,
-                  "bayes: likelihoods of the whole text, weighted by the weights; byteMixture: byte by byte, "
-                  "exact; chunkMixture: between places where tokens of all members end")
-      ->check(CLI::IsMember({"bayes", "byteMixture", "chunkMixture"}))
-      ->capture_default_str();
-  sub->add_option("--file", f->file, "text file; - is standard input")->required();
-  sub->add_option("--context", f->context, "tokens in a chunk, BOS included (default: the model's context)")
-      ->check(CLI::Range(2, 1 << 20));
-  sub->add_option("--weights", f->weights, "priors, one a member, separated by commas")->delimiter(',');
-  sub->add_option("--min-members", f->min_members, "with --on-member-error report")->check(CLI::Range(1, 64));
-  sub->add_option("--on-member-error", f->on_error, "fail or report")
-      ->check(CLI::IsMember({"fail", "report"}))
-      ->capture_default_str();
-  add_code_flags(*sub, f->code);
-  sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+  sub.add_option("--members", f->members, "model ids or paths, separated by commas")
+      .required()
+      .delimiter(',');
+  sub.add_option("--combine", f->combine,
+                 "bayes: likelihoods of the whole text, weighted by the weights; byteMixture: byte by byte, "
+                 "exact; chunkMixture: between places where tokens of all members end")
+      .one_of({"bayes", "byteMixture", "chunkMixture"})
+      .show_default();
+  sub.add_option("--file", f->file, "text file; - is standard input").required();
+  sub.add_option("--context", f->context, "tokens in a chunk, BOS included (default: the model's context)")
+      .in_range(2, 1 << 20);
+  sub.add_option("--weights", f->weights, "priors, one a member, separated by commas").delimiter(',');
+  sub.add_option("--min-members", f->min_members, "with --on-member-error report").in_range(1, 64);
+  sub.add_option("--on-member-error", f->on_error, "fail or report")
+      .one_of({"fail", "report"})
+      .show_default();
+  add_code_flags(sub, f->code);
+  sub.callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
 
 }  // namespace consort

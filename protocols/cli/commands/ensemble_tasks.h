@@ -9,7 +9,7 @@
 
 namespace consort {
 
-void add_ensemble_score(CLI::App& group, CliContext& c);
+void add_ensemble_score(Command group, CliContext& c);
 
 // The numbers of --weights, one a member; empty stays empty. Errors: kUsage.
 Result<std::vector<double>> parse_weights(const std::vector<std::string>& texts, std::size_t members);

@@ -1,15 +1,14 @@
 // consort generate: text from one model.
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 
 #include <fmt/format.h>
 
+#include "memory/base/text.h"
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/messages.h"
 #include "protocols/cli/commands/model_files.h"
 #include "protocols/cli/engine.h"
-#include "memory/base/text.h"
 
 namespace consort {
 namespace {
@@ -25,8 +24,8 @@ struct Flags {
 Status check(const Flags& f) {
   const int given = !f.prompt.empty() + !f.prompt_file.empty() + !f.messages.empty();
   if (given != 1)
-    return fail(ErrorKind::kUsage, "give exactly one of --prompt, --prompt-file and --messages", "consort generate",
-                "for example --prompt 'What is a fjord?'");
+    return fail(ErrorKind::kUsage, "give exactly one of --prompt, --prompt-file and --messages",
+                "consort generate", "for example --prompt 'What is a fjord?'");
   const auto range = [](const char* flag, double v, double low, double high) -> Status {
     if (v >= low && v <= high) return {};
     return fail(ErrorKind::kUsage, "value out of range", flag,
@@ -68,7 +67,8 @@ Result<GenerateRequest> request_of(const Flags& f, std::uint64_t seed) {
     int id = 0;
     float amount = 0;
     if (std::sscanf(b.c_str(), "%d:%f", &id, &amount) != 2)
-      return fail(ErrorKind::kUsage, "'" + b + "' is not ID:BIAS", "--logit-bias", "for example --logit-bias 42:-5");
+      return fail(ErrorKind::kUsage, "'" + b + "' is not ID:BIAS", "--logit-bias",
+                  "for example --logit-bias 42:-5");
     r.sampling.logit_bias.emplace_back(id, amount);
   }
   return r;
@@ -82,8 +82,9 @@ Value usage_value(const Usage& u) {
                         {"bytes", u.bytes}});
 }
 
-boost::asio::awaitable<Result<GenerateResult>> generate(Engine& engine, std::string model, GenerateRequest request,
-                                                        TextSink sink, double& load_ms) {
+boost::asio::awaitable<Result<GenerateResult>> generate(Engine& engine, std::string model,
+                                                        GenerateRequest request, TextSink sink,
+                                                        double& load_ms) {
   const auto start = std::chrono::steady_clock::now();
   auto handle = co_await engine.models().acquire(std::move(model), engine.request());
   if (!handle) co_return forward_error(handle);
@@ -91,14 +92,15 @@ boost::asio::awaitable<Result<GenerateResult>> generate(Engine& engine, std::str
   co_return co_await handle->generate(std::move(request), engine.request(), std::move(sink));
 }
 
-void print(CliContext& c, const Flags& f, const GenerateResult& r, std::uint64_t seed, double load_ms, bool streamed) {
+void print(CliContext& c, const Flags& f, const GenerateResult& r, std::uint64_t seed, double load_ms,
+           bool streamed) {
   if (!c.options.json) {
     bool replaced = false;
     c.console.line(streamed ? "" : to_utf8(r.text, replaced));
-    c.console.note(fmt::format("[{} prompt + {} new tokens, {}; load {:.0f} ms, prefill {:.0f} ms, decode {:.0f} ms{}]",
-                               r.usage.prompt_tokens, r.usage.completion_tokens, r.finish_reason, load_ms,
-                               r.usage.prefill_ms, r.usage.decode_ms,
-                               f.sampling.temperature > 0 ? fmt::format("; --seed {}", seed) : ""));
+    c.console.note(fmt::format(
+        "[{} prompt + {} new tokens, {}; load {:.0f} ms, prefill {:.0f} ms, decode {:.0f} ms{}]",
+        r.usage.prompt_tokens, r.usage.completion_tokens, r.finish_reason, load_ms, r.usage.prefill_ms,
+        r.usage.decode_ms, f.sampling.temperature > 0 ? fmt::format("; --seed {}", seed) : ""));
     return;
   }
   Value::Object members;
@@ -124,8 +126,7 @@ Result<int> run(CliContext& c, const Flags& f) {
   double load_ms = 0;
   const bool stream = !c.options.json && c.console.terminal_out();
   TextSink sink;
-  if (stream)
-    sink = [&c](std::string_view text, const std::vector<TokenId>&) { c.console.out(text); };
+  if (stream) sink = [&c](std::string_view text, const std::vector<TokenId>&) { c.console.out(text); };
   CONSORT_TRY(result, engine->wait(generate(*engine, f.model, std::move(request), sink, load_ms)));
   print(c, f, result, seed, load_ms, stream);
   if (result.finish_reason == "cancelled") return 130;
@@ -134,26 +135,28 @@ Result<int> run(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_generate(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("generate", "text from one model");
+void add_generate(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("generate", "text from one model");
   auto f = std::make_shared<Flags>();
-  sub->add_option("--model", f->model, "model id or path")->required();
-  sub->add_option("--prompt", f->prompt, "prompt text (one user message, unless --raw)");
-  sub->add_option("--prompt-file", f->prompt_file, "prompt bytes from a file, unchanged; - is standard input");
-  sub->add_option("--messages", f->messages, "JSON file: [{\"role\", \"content\"}, ...]");
-  sub->add_option("--max-tokens", f->max_tokens, "at most this many new tokens")->capture_default_str();
-  sub->add_option("--temperature", f->sampling.temperature, "0 = greedy")->capture_default_str();
-  sub->add_option("--top-k", f->sampling.top_k, "keep the K likeliest tokens (0 = all)")->capture_default_str();
-  sub->add_option("--top-p", f->sampling.top_p, "keep the likeliest tokens of this mass")->capture_default_str();
-  sub->add_option("--min-p", f->sampling.min_p, "drop tokens below this share of the likeliest")->capture_default_str();
-  sub->add_option("--repetition-penalty", f->sampling.repetition_penalty)->capture_default_str();
-  sub->add_option("--presence-penalty", f->sampling.presence_penalty)->capture_default_str();
-  sub->add_option("--frequency-penalty", f->sampling.frequency_penalty)->capture_default_str();
-  sub->add_option("--logit-bias", f->bias, "ID:BIAS, may stand several times");
-  sub->add_option("--stop", f->stop, "stop before this text; may stand several times");
-  sub->add_flag("--ignore-eos", f->ignore_eos, "go on past the model's end tokens");
-  sub->add_flag("--raw", f->raw, "no chat template; special-token text becomes tokens, BOS if the file says so");
-  sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+  sub.add_option("--model", f->model, "model id or path").required();
+  sub.add_option("--prompt", f->prompt, "prompt text (one user message, unless --raw)");
+  sub.add_option("--prompt-file", f->prompt_file, "prompt bytes from a file, unchanged; - is standard input");
+  sub.add_option("--messages", f->messages, "JSON file: [{\"role\", \"content\"}, ...]");
+  sub.add_option("--max-tokens", f->max_tokens, "at most this many new tokens").show_default();
+  sub.add_option("--temperature", f->sampling.temperature, "0 = greedy").show_default();
+  sub.add_option("--top-k", f->sampling.top_k, "keep the K likeliest tokens (0 = all)").show_default();
+  sub.add_option("--top-p", f->sampling.top_p, "keep the likeliest tokens of this mass").show_default();
+  sub.add_option("--min-p", f->sampling.min_p, "drop tokens below this share of the likeliest")
+      .show_default();
+  sub.add_option("--repetition-penalty", f->sampling.repetition_penalty).show_default();
+  sub.add_option("--presence-penalty", f->sampling.presence_penalty).show_default();
+  sub.add_option("--frequency-penalty", f->sampling.frequency_penalty).show_default();
+  sub.add_option("--logit-bias", f->bias, "ID:BIAS, may stand several times");
+  sub.add_option("--stop", f->stop, "stop before this text; may stand several times");
+  sub.add_flag("--ignore-eos", f->ignore_eos, "go on past the model's end tokens");
+  sub.add_flag("--raw", f->raw,
+               "no chat template; special-token text becomes tokens, BOS if the file says so");
+  sub.callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
 
 }  // namespace consort

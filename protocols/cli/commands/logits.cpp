@@ -1,6 +1,4 @@
 // consort logits: raw logits of given token ids, as a safetensors file.
-#include <CLI/CLI.hpp>
-
 #include "models/formats/safetensors_writer.h"
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/engine.h"
@@ -26,7 +24,8 @@ Result<std::vector<std::vector<TokenId>>> read_ids(const std::string& file) {
     if (!list.is_array() || list.size() == 0) return wrong(prompts.size());
     std::vector<TokenId> ids;
     for (const Value& id : list.as_array()) {
-      if (!id.is_integer() || id.as_integer() < 0 || id.as_integer() > 0x7fffffff) return wrong(prompts.size());
+      if (!id.is_integer() || id.as_integer() < 0 || id.as_integer() > 0x7fffffff)
+        return wrong(prompts.size());
       ids.push_back(static_cast<TokenId>(id.as_integer()));
     }
     prompts.push_back(std::move(ids));
@@ -56,7 +55,8 @@ Result<int> run(CliContext& c, const Flags& f) {
   }
   CONSORT_CHECK_OK(write_safetensors(f.out, tensors));
   if (c.options.json)
-    c.console.result(Value::object({{"out", f.out}, {"prompts", prompts.size()}, {"tensors", tensors.size()}}));
+    c.console.result(
+        Value::object({{"out", f.out}, {"prompts", prompts.size()}, {"tensors", tensors.size()}}));
   else
     c.console.note("wrote " + std::to_string(tensors.size()) + " tensors to " + f.out);
   return 0;
@@ -64,14 +64,14 @@ Result<int> run(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_logits(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("logits", "raw logits of given token ids, as a safetensors file");
+void add_logits(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("logits", "raw logits of given token ids, as a safetensors file");
   auto f = std::make_shared<Flags>();
-  sub->add_option("--model", f->model, "model id or path")->required();
-  sub->add_option("--ids-file", f->ids_file, "JSON: [[id, ...], ...], one list a prompt")->required();
-  sub->add_option("--out", f->out, "safetensors file to write")->required();
-  sub->add_option("--top", f->top, "how many of the largest logits a token")->check(CLI::Range(1, 1 << 20));
-  sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+  sub.add_option("--model", f->model, "model id or path").required();
+  sub.add_option("--ids-file", f->ids_file, "JSON: [[id, ...], ...], one list a prompt").required();
+  sub.add_option("--out", f->out, "safetensors file to write").required();
+  sub.add_option("--top", f->top, "how many of the largest logits a token").in_range(1, 1 << 20);
+  sub.callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
 
 }  // namespace consort

@@ -1,6 +1,4 @@
 // consort memory: the shared retrieval memory from the command line: ingest, search, stats, check.
-#include <CLI/CLI.hpp>
-
 #include <fmt/format.h>
 
 #include "agents/calls/ingest.h"
@@ -240,72 +238,71 @@ Result<int> check(CliContext& c, bool repair) {
   return findings.empty() ? 0 : exit_status(ErrorKind::kCorrupt);
 }
 
-void add_ingest(CLI::App& memory, CliContext& c, const std::shared_ptr<Flags>& f) {
-  auto* sub = memory.add_subcommand("ingest", "read a file or a folder of notes into the memory");
-  sub->add_option("path", f->path, "file or folder (.md, .markdown, .txt)")->required();
-  sub->add_option("--namespace", f->name_space, "where the items go")->capture_default_str();
-  sub->add_option("--model", f->model, std::string("the encoder (default: ") + kDefaultEmbedder + ")");
-  sub->add_flag("--code", f->code,
-                "read source files: cut into functions and classes, with path, lines and symbol");
-  sub->add_option("--classifier", f->classifier,
-                  "with --code: what tells languages; \"\": by the files' endings")
-      ->capture_default_str();
-  sub->add_flag("--words-only", f->words_only, "store no vectors: only search by words finds the items");
-  sub->add_flag("--images", f->pictures, "read pictures too (.jpg, .png, .webp); search finds them by words");
-  sub->add_option("--image-model", f->projection.vision, "what sees the pictures")->capture_default_str();
-  sub->add_option("--image-strategy", f->projection.strategy,
-                  "conse: mean of the label texts' embeddings; joint: one model for pictures and texts")
-      ->check(CLI::IsMember({"conse", "joint"}))
-      ->capture_default_str();
-  sub->add_option("--split", f->split, "what one item is")
-      ->check(CLI::IsMember({"paragraph", "sentence"}))
-      ->capture_default_str();
-  sub->add_option("--max-bytes", f->max_bytes, "longest item (default: 800, with --code 1600)")
-      ->check(CLI::Range(16, 65536));
-  sub->callback([&c, f] { c.action = [&c, f] { return ingest(c, *f); }; });
+void add_ingest(Command memory, CliContext& c, const std::shared_ptr<Flags>& f) {
+  auto sub = memory.add_subcommand("ingest", "read a file or a folder of notes into the memory");
+  sub.add_option("path", f->path, "file or folder (.md, .markdown, .txt)").required();
+  sub.add_option("--namespace", f->name_space, "where the items go").show_default();
+  sub.add_option("--model", f->model, std::string("the encoder (default: ") + kDefaultEmbedder + ")");
+  sub.add_flag("--code", f->code,
+               "read source files: cut into functions and classes, with path, lines and symbol");
+  sub.add_option("--classifier", f->classifier,
+                 "with --code: what tells languages; \"\": by the files' endings")
+      .show_default();
+  sub.add_flag("--words-only", f->words_only, "store no vectors: only search by words finds the items");
+  sub.add_flag("--images", f->pictures, "read pictures too (.jpg, .png, .webp); search finds them by words");
+  sub.add_option("--image-model", f->projection.vision, "what sees the pictures").show_default();
+  sub.add_option("--image-strategy", f->projection.strategy,
+                 "conse: mean of the label texts' embeddings; joint: one model for pictures and texts")
+      .one_of({"conse", "joint"})
+      .show_default();
+  sub.add_option("--split", f->split, "what one item is").one_of({"paragraph", "sentence"}).show_default();
+  sub.add_option("--max-bytes", f->max_bytes, "longest item (default: 800, with --code 1600)")
+      .in_range(16, 65536);
+  sub.callback([&c, f] { c.action = [&c, f] { return ingest(c, *f); }; });
 }
 
-void add_search(CLI::App& memory, CliContext& c, const std::shared_ptr<Flags>& f) {
-  auto* sub = memory.add_subcommand("search", "find items by words, by meaning or both");
-  sub->add_option("query", f->query, "what to look for")->required();
-  sub->add_option("--namespace", f->name_space, "where to look")->capture_default_str();
-  sub->add_option("--mode", f->mode, "how")
-      ->check(CLI::IsMember({"lexical", "dense", "hybrid", "lateInteraction"}))
-      ->capture_default_str();
-  sub->add_option("--top-k", f->top_k, "how many hits")->check(CLI::Range(1, 1000))->capture_default_str();
-  sub->add_option("--filter", f->filter, "conditions on metadata, as JSON: {\"year\": {\"gt\": 1900}}");
-  sub->add_option("--model", f->model,
-                  std::string("the encoder of the namespace (default: ") + kDefaultEmbedder +
-                      "; for lateInteraction " + kDefaultTokenEmbedder + ")");
-  sub->add_option("--rerank", f->rerank,
-                  "a cross-encoder that orders the first hits anew (ms-marco-minilm-l12-v2)");
-  sub->add_option("--candidates", f->candidates, "hits that the cross-encoder reads")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  sub->add_option("--lexical-weight", f->lexical_weight, "of the search by words in the fusion")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  sub->add_option("--dense-weight", f->dense_weight, "of the search by meaning in the fusion")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  sub->callback([&c, f] { c.action = [&c, f] { return search(c, *f); }; });
+void add_search(Command memory, CliContext& c, const std::shared_ptr<Flags>& f) {
+  auto sub = memory.add_subcommand("search", "find items by words, by meaning or both");
+  sub.add_option("query", f->query, "what to look for").required();
+  sub.add_option("--namespace", f->name_space, "where to look").show_default();
+  sub.add_option("--mode", f->mode, "how")
+      .one_of({"lexical", "dense", "hybrid", "lateInteraction"})
+      .show_default();
+  sub.add_option("--top-k", f->top_k, "how many hits").in_range(1, 1000).show_default();
+  sub.add_option("--filter", f->filter, "conditions on metadata, as JSON: {\"year\": {\"gt\": 1900}}");
+  sub.add_option("--model", f->model,
+                 std::string("the encoder of the namespace (default: ") + kDefaultEmbedder +
+                     "; for lateInteraction " + kDefaultTokenEmbedder + ")");
+  sub.add_option("--rerank", f->rerank,
+                 "a cross-encoder that orders the first hits anew (ms-marco-minilm-l12-v2)");
+  sub.add_option("--candidates", f->candidates, "hits that the cross-encoder reads")
+      .in_range(1, 1000)
+      .show_default();
+  sub.add_option("--lexical-weight", f->lexical_weight, "of the search by words in the fusion")
+      .non_negative()
+      .show_default();
+  sub.add_option("--dense-weight", f->dense_weight, "of the search by meaning in the fusion")
+      .non_negative()
+      .show_default();
+  sub.callback([&c, f] { c.action = [&c, f] { return search(c, *f); }; });
 }
 
 }  // namespace
 
-void add_memory(CLI::App& app, CliContext& c) {
-  auto* memory = app.add_subcommand("memory", "the shared retrieval memory");
-  memory->require_subcommand(1);
+void add_memory(Command app, CliContext& c) {
+  auto memory = app.add_subcommand("memory", "the shared retrieval memory");
+  memory.require_subcommand();
   auto f = std::make_shared<Flags>();
-  add_ingest(*memory, c, f);
-  add_search(*memory, c, f);
-  memory->add_subcommand("stats", "what the memory holds")->callback([&c] {
+  add_ingest(memory, c, f);
+  add_search(memory, c, f);
+  memory.add_subcommand("stats", "what the memory holds").callback([&c] {
     c.action = [&c] { return stats(c); };
   });
-  auto* checking =
-      memory->add_subcommand("check", "verify the store's checksums and compare the index with the truth");
-  checking->add_flag("--repair", f->repair, "open a store whose log is damaged, keeping what lies before the damage");
-  checking->callback([&c, f] { c.action = [&c, f] { return check(c, f->repair); }; });
+  auto checking =
+      memory.add_subcommand("check", "verify the store's checksums and compare the index with the truth");
+  checking.add_flag("--repair", f->repair,
+                    "open a store whose log is damaged, keeping what lies before the damage");
+  checking.callback([&c, f] { c.action = [&c, f] { return check(c, f->repair); }; });
 }
 
 }  // namespace consort

@@ -12,7 +12,8 @@ Result<std::vector<ChatMessage>> read_messages(const Value& v, const std::string
     if (!m.is_object()) return fail(ErrorKind::kInvalid, "expected a message object", at);
     ChatMessage message;
     for (const auto& [key, value] : m.as_object()) {
-      if (key != "role" && key != "content") return fail(ErrorKind::kInvalid, "unknown key '" + key + "'", at);
+      if (key != "role" && key != "content")
+        return fail(ErrorKind::kInvalid, "unknown key '" + key + "'", at);
       if (!value.is_string()) return fail(ErrorKind::kInvalid, "expected a string", at + "/" + key);
       (key == "role" ? message.role : message.content) = value.as_string();
     }

@@ -1,4 +1,5 @@
-// What commands about a model's files share: catalogue, weights, tokenizer and chat template without an engine.
+// What commands about a model's files share: catalogue, weights, tokenizer and chat template without an
+// engine.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,8 @@
 
 namespace consort {
 
-// The shipped catalogue with this process's models folder. Errors: kNotFound when configs/ is not to be found.
+// The shipped catalogue with this process's models folder. Errors: kNotFound when configs/ is not to be
+// found.
 Result<Catalogue> open_catalogue(const CliContext& c);
 
 struct TextModelFiles {

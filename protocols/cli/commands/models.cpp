@@ -1,11 +1,10 @@
 // consort models list | show | pull | verify | inspect.
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
 
+#include "memory/base/text.h"
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/model_files.h"
-#include "memory/base/text.h"
 
 namespace consort {
 namespace {
@@ -34,7 +33,8 @@ Result<const CatalogueEntry*> entry(const Catalogue& catalogue, const std::strin
   if (const CatalogueEntry* e = catalogue.find(id)) return e;
   std::string known;
   for (const auto& e : catalogue.entries()) known += (known.empty() ? "" : ", ") + e.id;
-  return fail(ErrorKind::kNotFound, "no model '" + id + "' in the catalogue", "configs/models.json", "known: " + known);
+  return fail(ErrorKind::kNotFound, "no model '" + id + "' in the catalogue", "configs/models.json",
+              "known: " + known);
 }
 
 Result<int> list(CliContext& c) {
@@ -87,7 +87,9 @@ Result<int> show(CliContext& c, const Flags& flags) {
     }
     files.push_back(Value::object(std::move(row)));
   }
-  Value out = summary(catalogue, *e).with("folder", catalogue.folder(*e)).with("files", Value::array(std::move(files)));
+  Value out = summary(catalogue, *e)
+                  .with("folder", catalogue.folder(*e))
+                  .with("files", Value::array(std::move(files)));
   if (!e->terms.empty()) out = out.with("terms", e->terms);
   c.console.line(c.options.json ? write_json(out) : write_json_pretty(out));
   return 0;
@@ -122,7 +124,8 @@ Result<int> pull(CliContext& c, const Flags& flags) {
     c.console.note("   " + e->id + " is under its own terms: " + e->terms);
   CONSORT_TRY(fetched, catalogue.pull(*e, accepted(*e, flags.accept), bars(c, bar, shown)));
   bar.reset();
-  c.console.note("   " + e->id + (fetched ? " is ready" : " is here already") + " (" + catalogue.folder(*e) + ")");
+  c.console.note("   " + e->id + (fetched ? " is ready" : " is here already") + " (" + catalogue.folder(*e) +
+                 ")");
   if (c.options.json)
     c.console.result(summary(catalogue, *e).with("folder", catalogue.folder(*e)).with("fetched", fetched));
   return 0;
@@ -185,28 +188,32 @@ Result<int> inspect(CliContext& c, const Flags& flags) {
     return 0;
   }
   c.console.line(path + ": " + source->format() + ", " + source->architecture());
-  for (const auto& [key, value] : out.get("metadata").as_object()) c.console.line("  " + key + " = " + write_json(value));
+  for (const auto& [key, value] : out.get("metadata").as_object())
+    c.console.line("  " + key + " = " + write_json(value));
   for (const Value& t : tensors)
-    c.console.line("  " + t.get("name").as_string() + "  " + t.get("dtype").as_string() + " " + write_json(t.get("dims")));
+    c.console.line("  " + t.get("name").as_string() + "  " + t.get("dtype").as_string() + " " +
+                   write_json(t.get("dims")));
   return 0;
 }
 
 }  // namespace
 
-void add_models(CLI::App& app, CliContext& c) {
-  auto* group = app.add_subcommand("models", "the catalogue: list | show | pull | verify | inspect");
-  group->require_subcommand(1);
+void add_models(Command app, CliContext& c) {
+  auto group = app.add_subcommand("models", "the catalogue: list | show | pull | verify | inspect");
+  group.require_subcommand();
   auto flags = std::make_shared<Flags>();
-  group->add_subcommand("list", "every model of the catalogue")->callback([&c] { c.action = [&c] { return list(c); }; });
+  group.add_subcommand("list", "every model of the catalogue").callback([&c] {
+    c.action = [&c] { return list(c); };
+  });
   const auto add = [&](const char* name, const char* text, const char* what, auto act) {
-    auto* sub = group->add_subcommand(name, text);
-    sub->add_option("id", flags->target, what)->required();
-    sub->callback([&c, flags, act] { c.action = [&c, flags, act] { return act(c, *flags); }; });
+    auto sub = group.add_subcommand(name, text);
+    sub.add_option("id", flags->target, what).required();
+    sub.callback([&c, flags, act] { c.action = [&c, flags, act] { return act(c, *flags); }; });
     return sub;
   };
   add("show", "one model: files, digests, licence", "model id", show);
   add("pull", "fetch a model's files and check their digests", "model id", pull)
-      ->add_flag("--accept-licence", flags->accept, "accept the model's terms of use");
+      .add_flag("--accept-licence", flags->accept, "accept the model's terms of use");
   add("verify", "check the digests of a model's files", "model id", verify);
   add("inspect", "what is inside a weight file", "model id, file or folder", inspect);
 }

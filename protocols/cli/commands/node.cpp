@@ -1,5 +1,4 @@
 // consort node: hosts models for another process, which was started with --bus ADDRESS.
-#include <CLI/CLI.hpp>
 #include <condition_variable>
 #include <mutex>
 
@@ -48,16 +47,16 @@ Result<int> node(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_node(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("node", "hosts models for another process (started with --bus ADDRESS)");
+void add_node(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("node", "hosts models for another process (started with --bus ADDRESS)");
   auto f = std::make_shared<Flags>();
-  sub->add_option("--join", f->join, "bus of the other process: ipc:///path")->required();
-  sub->add_option("--models", f->models, "load these at once: ID,ID,...; others when they are asked for")
-      ->delimiter(',');
-  sub->add_option("--patience", f->patience, "seconds to wait for the other process")
-      ->check(CLI::Range(0, 3600))
-      ->capture_default_str();
-  sub->callback([&c, f] { c.action = [&c, f] { return node(c, *f); }; });
+  sub.add_option("--join", f->join, "bus of the other process: ipc:///path").required();
+  sub.add_option("--models", f->models, "load these at once: ID,ID,...; others when they are asked for")
+      .delimiter(',');
+  sub.add_option("--patience", f->patience, "seconds to wait for the other process")
+      .in_range(0, 3600)
+      .show_default();
+  sub.callback([&c, f] { c.action = [&c, f] { return node(c, *f); }; });
 }
 
 }  // namespace consort

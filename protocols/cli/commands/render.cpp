@@ -1,6 +1,5 @@
-// consort render: JSON Lines of {messages, add_generation_prompt} to {prompt, ids} by the model's chat template.
-#include <CLI/CLI.hpp>
-
+// consort render: JSON Lines of {messages, add_generation_prompt} to {prompt, ids} by the model's chat
+// template.
 #include "models/tokenizer/load_chat_template.h"
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/messages.h"
@@ -50,12 +49,12 @@ Result<int> run(CliContext& c, const Flags& flags) {
 
 }  // namespace
 
-void add_render(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("render", "JSON Lines: {messages, add_generation_prompt} to {prompt, ids}");
+void add_render(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("render", "JSON Lines: {messages, add_generation_prompt} to {prompt, ids}");
   auto flags = std::make_shared<Flags>();
-  sub->add_option("--model", flags->model, "model id or path")->required();
-  sub->add_flag("--parse-special", flags->parse_special, "special-token text in contents becomes that token");
-  sub->callback([&c, flags] { c.action = [&c, flags] { return run(c, *flags); }; });
+  sub.add_option("--model", flags->model, "model id or path").required();
+  sub.add_flag("--parse-special", flags->parse_special, "special-token text in contents becomes that token");
+  sub.callback([&c, flags] { c.action = [&c, flags] { return run(c, *flags); }; });
 }
 
 }  // namespace consort

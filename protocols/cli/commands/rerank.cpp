@@ -1,6 +1,4 @@
 // consort rerank: JSON Lines of {"query", "passage"} to {"score"}, the reranker's raw logit.
-#include <CLI/CLI.hpp>
-
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/item_lines.h"
 #include "protocols/cli/engine.h"
@@ -37,11 +35,11 @@ Result<int> run(CliContext& c, const std::string& id) {
 
 }  // namespace
 
-void add_rerank(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("rerank", "JSON Lines: {\"query\", \"passage\"} to {\"score\"}");
+void add_rerank(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("rerank", "JSON Lines: {\"query\", \"passage\"} to {\"score\"}");
   auto model = std::make_shared<std::string>();
-  sub->add_option("--model", *model, "model id or path")->required();
-  sub->callback([&c, model] { c.action = [&c, model] { return run(c, *model); }; });
+  sub.add_option("--model", *model, "model id or path").required();
+  sub.callback([&c, model] { c.action = [&c, model] { return run(c, *model); }; });
 }
 
 }  // namespace consort

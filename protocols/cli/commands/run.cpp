@@ -1,5 +1,4 @@
 // consort run: runs a workflow, or goes on with a stored run.
-#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -124,21 +123,20 @@ Result<int> run(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_run(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("run", "run a workflow");
+void add_run(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("run", "run a workflow");
   auto f = std::make_shared<Flags>();
-  sub->add_option("workflow", f->file, "workflow document (JSON)");
-  sub->add_option("--input", f->inputs,
-                  "KEY=VALUE (string), KEY:=JSON or KEY=@FILE (a blob); may stand several times");
-  sub->add_option("--input-file", f->input_file, "the input as a JSON file");
-  sub->add_option("--run-id", f->run_id, "id of the new run (default: made up)");
-  sub->add_option("--resume", f->resume, "go on with this stored run");
-  sub->add_option("--trace", f->trace, "write the trace as OUT.json and as OUT.html");
-  sub->add_option(
-      "--report", f->report,
-      "write one page that shows the run: what went in, answer, members, notes, time line (HTML)");
-  sub->add_option("--stats", f->stats, "write memory by owner and engine counters as JSON");
-  sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+  sub.add_option("workflow", f->file, "workflow document (JSON)");
+  sub.add_option("--input", f->inputs,
+                 "KEY=VALUE (string), KEY:=JSON or KEY=@FILE (a blob); may stand several times");
+  sub.add_option("--input-file", f->input_file, "the input as a JSON file");
+  sub.add_option("--run-id", f->run_id, "id of the new run (default: made up)");
+  sub.add_option("--resume", f->resume, "go on with this stored run");
+  sub.add_option("--trace", f->trace, "write the trace as OUT.json and as OUT.html");
+  sub.add_option("--report", f->report,
+                 "write one page that shows the run: what went in, answer, members, notes, time line (HTML)");
+  sub.add_option("--stats", f->stats, "write memory by owner and engine counters as JSON");
+  sub.callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
 
 }  // namespace consort

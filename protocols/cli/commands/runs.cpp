@@ -1,6 +1,4 @@
 // consort runs list | show | events | cancel: stored runs.
-#include <CLI/CLI.hpp>
-
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -18,9 +16,9 @@ struct Flags {
 };
 
 Value record_value(const RunRecord& r) {
-  Value::Object out{{"run_id", r.id},         {"status", r.status},         {"workflow", r.workflow},
-                    {"hash", r.document_hash}, {"seed", r.seed},            {"created_ms", r.created_ms},
-                    {"updated_ms", r.updated_ms}, {"resumes", r.resumes}};
+  Value::Object out{
+      {"run_id", r.id}, {"status", r.status},         {"workflow", r.workflow},     {"hash", r.document_hash},
+      {"seed", r.seed}, {"created_ms", r.created_ms}, {"updated_ms", r.updated_ms}, {"resumes", r.resumes}};
   if (!r.output.is_null()) out.emplace_back("output", r.output);
   if (r.status == "completed") out.emplace_back("output_digest", value_digest(r.output));
   if (!r.error.is_null()) out.emplace_back("error", r.error);
@@ -58,7 +56,8 @@ Result<int> show(CliContext& c, const Flags& f) {
                                    {"milliseconds", task.milliseconds},
                                    {"output", task.output},
                                    {"usage", task.usage}}));
-  const Value out = record_value(record).with("input", record.input).with("steps", Value::array(std::move(steps)));
+  const Value out =
+      record_value(record).with("input", record.input).with("steps", Value::array(std::move(steps)));
   c.console.line(c.options.json ? write_json(out) : write_json_pretty(out));
   return 0;
 }
@@ -85,20 +84,20 @@ Result<int> cancel(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_runs(CLI::App& app, CliContext& c) {
-  auto* group = app.add_subcommand("runs", "stored runs: list | show | events | cancel");
-  group->require_subcommand(1);
+void add_runs(Command app, CliContext& c) {
+  auto group = app.add_subcommand("runs", "stored runs: list | show | events | cancel");
+  group.require_subcommand();
   auto f = std::make_shared<Flags>();
   const auto add = [&](const char* name, const char* text, bool id, auto act) {
-    auto* sub = group->add_subcommand(name, text);
-    if (id) sub->add_option("id", f->id, "run id")->required();
-    sub->callback([&c, f, act] { c.action = [&c, f, act] { return act(c, *f); }; });
+    auto sub = group.add_subcommand(name, text);
+    if (id) sub.add_option("id", f->id, "run id").required();
+    sub.callback([&c, f, act] { c.action = [&c, f, act] { return act(c, *f); }; });
     return sub;
   };
   add("list", "every stored run, newest first", false, list);
   add("show", "one run with its tasks", true, show);
   add("events", "the run's events as JSON Lines", true, events)
-      ->add_option("--after", f->after, "only events after this number");
+      .add_option("--after", f->after, "only events after this number");
   add("cancel", "mark a stopped run as cancelled, for good", true, cancel);
 }
 

@@ -1,5 +1,4 @@
 // consort score: negative log-likelihood of a text file.
-#include <CLI/CLI.hpp>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -15,7 +14,8 @@ struct Flags {
   int context = 0;
 };
 
-boost::asio::awaitable<Result<ScoreTextResult>> score(Engine& engine, std::string model, ScoreTextRequest request) {
+boost::asio::awaitable<Result<ScoreTextResult>> score(Engine& engine, std::string model,
+                                                      ScoreTextRequest request) {
   auto handle = co_await engine.models().acquire(std::move(model), engine.request());
   if (!handle) co_return forward_error(handle);
   co_return co_await handle->score_text(std::move(request), engine.request());
@@ -42,14 +42,14 @@ Result<int> run(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_score(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("score", "negative log-likelihood and bits per byte of a text file");
+void add_score(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("score", "negative log-likelihood and bits per byte of a text file");
   auto f = std::make_shared<Flags>();
-  sub->add_option("--model", f->model, "model id or path")->required();
-  sub->add_option("--file", f->file, "text file; - is standard input")->required();
-  sub->add_option("--context", f->context, "tokens in a chunk, BOS included (default: the model's context)")
-      ->check(CLI::Range(2, 1 << 20));
-  sub->callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
+  sub.add_option("--model", f->model, "model id or path").required();
+  sub.add_option("--file", f->file, "text file; - is standard input").required();
+  sub.add_option("--context", f->context, "tokens in a chunk, BOS included (default: the model's context)")
+      .in_range(2, 1 << 20);
+  sub.callback([&c, f] { c.action = [&c, f] { return run(c, *f); }; });
 }
 
 }  // namespace consort

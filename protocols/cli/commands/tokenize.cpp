@@ -1,6 +1,4 @@
 // consort tokenize: JSON Lines of {"text"} to {"ids"}, or back with --detokenize. Needs no engine.
-#include <CLI/CLI.hpp>
-
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/model_files.h"
 
@@ -40,7 +38,8 @@ Result<Value> tokenize(const Tokenizer& tokenizer, const Flags& flags, const Val
   const Value* text = line.find("text");
   if (text == nullptr || !text->is_string())
     return fail(ErrorKind::kInvalid, "expected {\"text\": string}", "", "give one object a line");
-  return Value::object({{"ids", ids_value(tokenizer.encode(text->as_string(), {flags.add_bos, flags.parse_special}))}});
+  return Value::object(
+      {{"ids", ids_value(tokenizer.encode(text->as_string(), {flags.add_bos, flags.parse_special}))}});
 }
 
 Result<int> run(CliContext& c, const Flags& flags) {
@@ -53,14 +52,14 @@ Result<int> run(CliContext& c, const Flags& flags) {
 
 }  // namespace
 
-void add_tokenize(CLI::App& app, CliContext& c) {
-  auto* sub = app.add_subcommand("tokenize", "JSON Lines: {\"text\"} to {\"ids\"}, or back with --detokenize");
+void add_tokenize(Command app, CliContext& c) {
+  auto sub = app.add_subcommand("tokenize", "JSON Lines: {\"text\"} to {\"ids\"}, or back with --detokenize");
   auto flags = std::make_shared<Flags>();
-  sub->add_option("--model", flags->model, "model id or path")->required();
-  sub->add_flag("--add-bos", flags->add_bos, "add what the model's file puts around a text");
-  sub->add_flag("--parse-special", flags->parse_special, "special-token text becomes that token");
-  sub->add_flag("--detokenize", flags->detokenize, "{\"ids\"} to {\"text\"}");
-  sub->callback([&c, flags] { c.action = [&c, flags] { return run(c, *flags); }; });
+  sub.add_option("--model", flags->model, "model id or path").required();
+  sub.add_flag("--add-bos", flags->add_bos, "add what the model's file puts around a text");
+  sub.add_flag("--parse-special", flags->parse_special, "special-token text becomes that token");
+  sub.add_flag("--detokenize", flags->detokenize, "{\"ids\"} to {\"text\"}");
+  sub.callback([&c, flags] { c.action = [&c, flags] { return run(c, *flags); }; });
 }
 
 }  // namespace consort

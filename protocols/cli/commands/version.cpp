@@ -1,6 +1,4 @@
 // consort version: version, build features, instruction sets, devices.
-#include <CLI/CLI.hpp>
-
 #include "kernels/cpu/isa.h"
 #include "kernels/exec/thread_pool.h"
 #include "protocols/cli/commands/commands.h"
@@ -31,8 +29,8 @@ Result<int> version(CliContext& c) {
 
 }  // namespace
 
-void add_version(CLI::App& app, CliContext& c) {
-  app.add_subcommand("version", "version, build features, instruction sets, devices")->callback([&c] {
+void add_version(Command app, CliContext& c) {
+  app.add_subcommand("version", "version, build features, instruction sets, devices").callback([&c] {
     c.action = [&c] { return version(c); };
   });
 }

@@ -1,6 +1,4 @@
 // consort workflow validate | graph | schema.
-#include <CLI/CLI.hpp>
-
 #include "agents/calls/call_kinds.h"
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/workflow_tools.h"
@@ -47,18 +45,18 @@ Result<int> graph(CliContext& c, const Flags& f) {
 
 }  // namespace
 
-void add_workflow(CLI::App& app, CliContext& c) {
-  auto* group = app.add_subcommand("workflow", "workflow documents: validate | graph | schema");
-  group->require_subcommand(1);
+void add_workflow(Command app, CliContext& c) {
+  auto group = app.add_subcommand("workflow", "workflow documents: validate | graph | schema");
+  group.require_subcommand();
   auto f = std::make_shared<Flags>();
-  auto* check = group->add_subcommand("validate", "all findings with JSON Pointers");
-  check->add_option("file", f->file, "workflow document")->required();
-  check->callback([&c, f] { c.action = [&c, f] { return validate(c, *f); }; });
-  auto* picture = group->add_subcommand("graph", "the workflow as a picture");
-  picture->add_option("file", f->file, "workflow document")->required();
-  picture->add_option("--format", f->format, "mermaid | svg")->check(CLI::IsMember({"mermaid", "svg"}));
-  picture->callback([&c, f] { c.action = [&c, f] { return graph(c, *f); }; });
-  group->add_subcommand("schema", "the JSON Schema of workflow documents")->callback([&c] {
+  auto check = group.add_subcommand("validate", "all findings with JSON Pointers");
+  check.add_option("file", f->file, "workflow document").required();
+  check.callback([&c, f] { c.action = [&c, f] { return validate(c, *f); }; });
+  auto picture = group.add_subcommand("graph", "the workflow as a picture");
+  picture.add_option("file", f->file, "workflow document").required();
+  picture.add_option("--format", f->format, "mermaid | svg").one_of({"mermaid", "svg"});
+  picture.callback([&c, f] { c.action = [&c, f] { return graph(c, *f); }; });
+  group.add_subcommand("schema", "the JSON Schema of workflow documents").callback([&c] {
     c.action = [&c]() -> Result<int> {
       c.console.line(workflow_schema_text(*call_kinds_for_checking()));
       return 0;
