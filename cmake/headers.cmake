@@ -3,7 +3,7 @@
 # flags and read their few headers themselves):
 #   base   the standard library's and {fmt}'s headers that most files name
 #   asio   base and Boost.Asio: rooms that run coroutines
-#   test   base, GoogleTest and GoogleMock
+#   test   base, GoogleTest and GoogleMock (executables only)
 # Only headers from outside the project stand here, so that a change in the project recompiles what it touches. A
 # file still includes what it uses: tests/layering compiles every header alone, and -DCONSORT_PCH=OFF everything.
 option(CONSORT_PCH "compile with precompiled headers" ON)
@@ -24,10 +24,14 @@ function(consort_precompile suffix)
   if(NOT CONSORT_PCH)
     return()
   endif()
-  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/precompiled.cpp CONTENT "// carries the precompiled headers\n")
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/precompiled.cpp CONTENT "int main() {}\n")
   foreach(set base asio test)
     set(target precompiled_${set}${suffix})
-    add_library(${target} STATIC ${CMAKE_BINARY_DIR}/generated/precompiled.cpp)
+    if(set STREQUAL "test") # executables are compiled as position-independent executables, libraries as libraries
+      add_executable(${target} ${CMAKE_BINARY_DIR}/generated/precompiled.cpp)
+    else()
+      add_library(${target} STATIC ${CMAKE_BINARY_DIR}/generated/precompiled.cpp)
+    endif()
     set(headers ${CONSORT_PCH_BASE})
     target_link_libraries(${target} PUBLIC fmt::fmt Boost::headers Threads::Threads)
     if(set STREQUAL "asio")

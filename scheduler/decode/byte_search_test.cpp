@@ -204,7 +204,8 @@ TEST(ByteSearch, DoubtIsReadAtBytesAndEndsTheText) {
   EXPECT_NEAR(got.readings[1].mean.disagreement, 2 * (h - 0.5 * std::log(2)) / 6, 1e-12);
   EXPECT_EQ(got.trajectory.size(), 12u);
   options.doubt = DoubtBound{3, 0.1, {}, {}, {}};
-  const ByteText& stopped = Play(options, members).run();
+  Play doubting(options, members);
+  const ByteText& stopped = doubting.run();
   EXPECT_EQ(stopped.finish, "doubt");
   EXPECT_EQ(stopped.bytes, 5);
 }
