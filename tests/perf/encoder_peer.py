@@ -141,7 +141,7 @@ class Texts:
 
 
 class Pictures:
-    """Random pixels of the network's size: decoding and resizing, which Consort's figure has, are not part of this."""
+    """Random pixels of the size of the network: decoding and resizing are not part (with --bench they are in Consort's figure)."""
 
     def __init__(self, folder, threads, count):
         import export_efficientnet
