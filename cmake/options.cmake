@@ -29,7 +29,7 @@ endif()
 add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -ffp-contract=off)
 # GCC 12 takes moves of std::string and std::variant in its own library for these mistakes; `make sanitize` looks
 # for the real ones.
-add_compile_options(-Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-maybe-uninitialized)
+add_compile_options(-Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-maybe-uninitialized)
 
 find_program(CCACHE ccache)
 if(CCACHE)

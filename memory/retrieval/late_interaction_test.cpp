@@ -146,8 +146,9 @@ TEST(TokenVectorRecords, DamagedOnesAreRefused) {
     std::string bytes = whole;
     for (int k = 0; k < 3; ++k) bytes[random() % 60] = static_cast<char>(random());
     const auto read = decode_vector(bytes);
-    if (read && read->tokens.rows() > 0)
+    if (read && read->tokens.rows() > 0) {
       EXPECT_EQ(read->tokens.codes.size(), read->tokens.rows() * read->tokens.dimension);
+    }
   }
 }
 
