@@ -10,8 +10,8 @@ namespace consort {
 namespace {
 
 constexpr std::int64_t kTileLanes = 16;
-// Rows of a task: a few blocks of 14, so that weights in the second-level cache serve several of them.
-constexpr std::int64_t kTaskRows = 56;
+// Rows of a task: several blocks of 14 (AVX-512) or 6 (AVX2), so that weights in the second-level cache serve all.
+constexpr std::int64_t kTaskRows = 84;
 // Weights of a task; a quarter of a second-level cache of 2 MiB stays free for the rows.
 constexpr std::int64_t kTaskWeightBytes = 512 << 10;
 

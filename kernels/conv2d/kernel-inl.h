@@ -66,13 +66,19 @@ inline void conv_blocks(const ConvRows& a, std::size_t& row, std::size_t tile) {
   for (; row + Rows <= a.rows; row += Rows) conv_block<Rows, Tiles>(a, row, tile);
 }
 
+// The last rows, at most `Rows`, as one block: a block of one row waits for its own sums.
+template <int Rows, int Tiles>
+inline void conv_rest(const ConvRows& a, std::size_t row, std::size_t tile) {
+  if (a.rows - row == Rows) return conv_block<Rows, Tiles>(a, row, tile);
+  if constexpr (Rows > 1) conv_rest<Rows - 1, Tiles>(a, row, tile);
+}
+
 template <int Tiles>
 inline void conv_tile_column(const ConvRows& a, std::size_t tile) {
   std::size_t row = 0;
   conv_blocks<kBlockRows, Tiles>(a, row, tile);
   if constexpr (kBlockRows > 7) conv_blocks<7, Tiles>(a, row, tile);
-  if constexpr (kBlockRows > 3) conv_blocks<3, Tiles>(a, row, tile);
-  conv_blocks<1, Tiles>(a, row, tile);
+  if (row < a.rows) conv_rest<(kBlockRows > 7 ? 6 : kBlockRows - 1), Tiles>(a, row, tile);
 }
 
 void conv_rows(const ConvRows& a) {

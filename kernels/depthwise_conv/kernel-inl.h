@@ -10,7 +10,7 @@ namespace consort::CONSORT_LANES {
 #if defined(__AVX512F__)
 inline constexpr int kColumns = 7, kGroups = 2;
 #elif defined(__AVX2__)
-inline constexpr int kColumns = 4, kGroups = 1;
+inline constexpr int kColumns = 7, kGroups = 1;  // 14 of the 16 registers
 #else
 inline constexpr int kColumns = 2, kGroups = 1;
 #endif

@@ -8,6 +8,7 @@
 
 #include "agents/ensemble/fitting/pool_weights.h"
 #include "agents/evaluation/analysis/class_measures.h"
+#include "agents/evaluation/analysis/class_sets.h"
 #include "agents/evaluation/analysis/class_table.h"
 #include "agents/evaluation/analysis/splits.h"
 #include "agents/evaluation/measures/classification.h"
@@ -53,6 +54,7 @@ class ClassContest {
     CONSORT_CHECK_OK(add_control());
     choose();
     CONSORT_CHECK_OK(add_subsets());
+    CONSORT_CHECK_OK(add_sets());
     CONSORT_CHECK_OK(add_trajectory());
     add_oracle();
     return std::move(contest_);
@@ -75,13 +77,30 @@ class ClassContest {
       asked.push_back(members[m]);
       c.parts.push_back(members[m]->name);
     }
-    add_cost(c.entry, asked, splits_);
+    add_cost_of(c.entry, asked, said);
     CONSORT_CHECK_OK(fill_items(c, said));
     CONSORT_TRY(score, cross_fit(strategy, fit));
     c.entry.fit_score = score.accuracy;
     cross_.push_back(score);
     contest_.contestants.push_back(std::move(c));
     return &contest_.contestants.back();
+  }
+
+  // A cascade pays for the others only where it asks them.
+  void add_cost_of(TableEntry& entry, const std::vector<const MemberTable*>& asked,
+                   const ClassSaid& said) const {
+    if (said.alone.empty()) return add_cost(entry, asked, splits_);
+    Splits rest = splits_;
+    rest.test.clear();
+    for (std::size_t i = 0; i < said.alone.size(); ++i)
+      if (said.alone[i] == 0) rest.test.push_back(splits_.test[i]);
+    add_cost(entry, {asked.front()}, splits_);
+    if (rest.test.empty()) return;
+    TableEntry others;
+    add_cost(others, {asked.begin() + 1, asked.end()}, rest);
+    const double share = static_cast<double>(rest.test.size()) / static_cast<double>(splits_.test.size());
+    entry.flop += share * others.flop;
+    entry.tokens += share * others.tokens;
   }
 
   Status fill_items(Contestant& c, ClassSaid& said) const {
@@ -306,6 +325,28 @@ class ClassContest {
       CONSORT_CHECK_OK(fill_items(pool, said));
       quality.value = measured(contest_, pool, contest_.measures.front().name, everything);
       contest_.subsets.push_back(std::move(quality));
+    }
+    return {};
+  }
+
+  // Of the calibrated members and the strategies: what doubt is worth in classes.
+  Status add_sets() {
+    if (folds_.empty()) return {};
+    const SetSplit split = set_split(fit_, folds_);
+    if (!split.enough()) {
+      contest_.notes.push_back("no prediction sets: fewer than 9 items are left to calibrate them");
+      return {};
+    }
+    std::vector<std::pair<std::string, ClassStrategy>> asked;
+    for (std::size_t m = 0; m < names_.size(); ++m)
+      asked.emplace_back(names_[m] + " calibrated", calibrated_member(names_, m));
+    if (names_.size() > 1)
+      for (ClassStrategy& s :
+           class_strategies(names_, has_bytes(task_, r_.members), static_cast<double>(class_count(task_))))
+        if (wanted(r_, s.name)) asked.emplace_back(s.name, std::move(s));
+    for (const auto& [name, strategy] : asked) {
+      CONSORT_TRY(sets, prediction_sets(name, strategy, split, test_, r_.seed));
+      contest_.sets.insert(contest_.sets.end(), sets.begin(), sets.end());
     }
     return {};
   }

@@ -55,7 +55,7 @@ TEST(ClassContest, MembersThatErrApartAreBeatenByTheirVote) {
               HasSubstr("vote: better than a calibrated (best member) in accuracy: 100.0 % against 80.0 %, "
                         "+20.0 points"));
   EXPECT_THAT(c->sentence, HasSubstr("n = 90"));
-  EXPECT_EQ(r->tried, 3u + 9u + 1u);  // calibrated members; vote .. stacking with rank and greedyPool
+  EXPECT_EQ(r->tried, 3u + 10u + 1u);  // calibrated members; vote .. cascade with rank and greedyPool
   EXPECT_EQ(r->members, (std::vector<std::string>{"a", "b", "c"}));
 }
 
@@ -220,6 +220,78 @@ TEST(ClassContest, WhatMembersAreWorthAddsUpToThePool) {
   EXPECT_NEAR(sum, 1 - 1.0 / 3, 1e-12);  // the pool of all is always right; knowing nothing, one in three
   ASSERT_EQ(r->diversity.size(), 3u);
   EXPECT_NEAR(r->diversity.front().disagreement, 0.4, 1e-12);  // each wrong on a fifth, never together
+}
+
+const PredictionSets* sets_of(const EvaluationResults& r, const char* contestant, const char* score) {
+  for (const PredictionSets& s : r.sets)
+    if (s.contestant == contestant && s.score == score) return &s;
+  return nullptr;
+}
+
+TEST(ClassContest, PredictionSetsCoverTheTruthAndShrinkWithBetterProbabilities) {
+  HandMade made(TaskKind::kChoices);
+  three_that_err_apart(made);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  for (const char* score : {"LAC", "APS", "RAPS"}) {
+    const PredictionSets *one = sets_of(*r, "a calibrated", score), *pool = sets_of(*r, "linearPool", score);
+    ASSERT_TRUE(one != nullptr && pool != nullptr) << score;
+    EXPECT_GE(one->coverage, one->band_low) << score;
+    EXPECT_GE(pool->coverage, pool->band_low) << score;
+    EXPECT_LT(pool->mean_size, one->mean_size) << score;
+  }
+  // One item in five misleads `a`, and then two classes look alike: its sets must hold everything. The pool's
+  // truth is always the likeliest class.
+  EXPECT_EQ(sets_of(*r, "a calibrated", "LAC")->mean_size, 3);
+  EXPECT_EQ(sets_of(*r, "linearPool", "LAC")->single, 1);
+  EXPECT_EQ(sets_of(*r, "vote", "LAC"), nullptr);  // it gives no probabilities
+  const PredictionSets& some = r->sets.front();
+  EXPECT_GT(some.calibration_items, 20u);
+  EXPECT_LT(some.calibration_items, 60u);
+  const Value written = to_value(*r).get("prediction_sets");
+  ASSERT_EQ(written.size(), r->sets.size());
+  EXPECT_EQ(written.as_array().front().get("contestant").as_string(), some.contestant);
+  EXPECT_THAT(results_text(*r), HasSubstr("prediction sets (APS) for 90 % coverage"));
+}
+
+TEST(ClassContest, TooFewItemsForSetsAreSaid) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 12, 30);
+  add_choice_member(made, "a", 4, 0, 0.7);
+  add_choice_member(made, "b", 3, 1, 0.5);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_TRUE(r->sets.empty());
+  EXPECT_THAT(r->notes, Contains(HasSubstr("no prediction sets")));
+}
+
+// A cheap member that is right wherever it is sure, and a dear one that is always right.
+TEST(ClassContest, ACascadeAsksTheDearMemberOnlyWhereTheCheapOneDoubts) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 60, 90);
+  const auto doubts = [](std::size_t i) { return i % 3 == 0; };
+  made.member("dear", [&](PredictionRow& row, std::size_t i) {
+    row.flop = 1000;
+    row.scores.assign(3, std::log(0.02));
+    row.scores[made.task.items[i].gold] = std::log(0.96);
+  });
+  made.member("cheap", [&](PredictionRow& row, std::size_t i) {
+    row.flop = 10;
+    const double sure = doubts(i) ? 0.4 : 0.9;
+    row.scores.assign(3, std::log((1 - sure) / 2));
+    row.scores[(made.task.items[i].gold + (doubts(i) ? 1 : 0)) % 3] = std::log(sure);
+  });
+  made.request.combine = {"cascade", "linearPool fitted"};
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_NEAR(value(*r, "cheap", "accuracy"), 2.0 / 3, 1e-12);
+  EXPECT_EQ(value(*r, "cascade", "accuracy"), 1);
+  const TableEntry* entry = r->find("cascade");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->parameters.get("first").as_string(), "cheap");
+  EXPECT_NEAR(entry->parameters.get("deferred").as_number(), 1.0 / 3, 1e-12);
+  EXPECT_NEAR(entry->flop, 10 + 1000.0 / 3, 1e-9);
+  EXPECT_NEAR(r->find("linearPool fitted")->flop, 1010, 1e-9);
 }
 
 TEST(ClassContest, CombineNamesTheStrategiesAndAWrongNameIsAnError) {

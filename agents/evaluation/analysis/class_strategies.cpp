@@ -9,6 +9,7 @@
 #include "agents/ensemble/fitting/pool_weights.h"
 #include "agents/ensemble/fitting/selection.h"
 #include "agents/ensemble/fitting/temperature.h"
+#include "agents/evaluation/analysis/class_cascade.h"
 #include "agents/evaluation/analysis/class_votes.h"
 #include "agents/evaluation/analysis/splits.h"
 #include "agents/evaluation/measures/classification.h"
@@ -286,6 +287,7 @@ std::vector<ClassStrategy> class_strategies(const Names& names, bool per_byte, d
   out.push_back(tuned_log(names));
   if (names.size() > 2) out.push_back(greedy(names));  // of two it is one or the uniform pool
   out.push_back(stacking(names));
+  if (names.size() > 1) out.push_back(cascade(names, tuned_linear(names)));
   return out;
 }
 

@@ -2,6 +2,7 @@
 // p [item, class], padded where an item has fewer options than the widest one. Private to this room.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -20,12 +21,14 @@ inline constexpr double kNoClass = -1e9;
 struct ClassView {
   fitting::MatrixView log_p;     // [item, class]
   fitting::MatrixView per_byte;  // ln p a byte of each option; no columns where bytes are unknown
+  double cost = 0;               // mean FLOP an item (tokens where FLOP are unknown)
 };
 
 struct ClassSaid {
   fitting::Matrix log_p;             // [item, class]; no columns: it gives no probabilities
   std::vector<std::int32_t> answer;  // [item]; -1: none
   std::vector<double> confidence;    // [item]
+  std::vector<std::uint8_t> alone;   // [item] 1: only the first of `parts` was asked; empty: always all
 };
 
 struct FittedClasses {

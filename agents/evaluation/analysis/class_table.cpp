@@ -23,6 +23,12 @@ ClassMember class_member(const MemberTable& member, const std::vector<std::size_
   out.log_p = Matrix(items.size(), classes);
   std::fill(out.log_p.values.begin(), out.log_p.values.end(), kNoClass);
   if (bytes) out.per_byte = out.log_p;
+  double flop = 0, tokens = 0;
+  for (const std::size_t i : items) {
+    flop += member.rows[i]->flop;
+    tokens += static_cast<double>(member.rows[i]->tokens);
+  }
+  out.cost = (flop > 0 ? flop : tokens) / static_cast<double>(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::vector<double>& logs = member.logs[items[i]];
     std::copy(logs.begin(), logs.end(), out.log_p.row(i).begin());
@@ -46,7 +52,7 @@ ClassSplit ClassSplit::part(const std::vector<std::size_t>& items) const {
   ClassSplit out;
   for (const std::size_t i : items) out.truth.push_back(truth[i]);
   for (const ClassMember& m : members)
-    out.members.push_back({rows_of(m.log_p, items), rows_of(m.per_byte, items)});
+    out.members.push_back({rows_of(m.log_p, items), rows_of(m.per_byte, items), m.cost});
   return out;
 }
 

@@ -9,7 +9,8 @@ namespace consort {
 // One member's matrices over some items.
 struct ClassMember {
   fitting::Matrix log_p, per_byte;
-  ClassView view() const { return {log_p, per_byte}; }
+  double cost = 0;  // as ClassView::cost, over all items of the split
+  ClassView view() const { return {log_p, per_byte, cost}; }
 };
 
 struct ClassSplit {

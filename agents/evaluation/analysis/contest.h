@@ -58,6 +58,7 @@ struct Contest {
   std::map<std::string, std::string> best_control;  // the same among controls; absent without one
   std::string chosen, chosen_by;
   std::vector<SubsetQuality> subsets;  // all of them where members are few; members in the table's order
+  std::vector<PredictionSets> sets;    // classes only
   double nobody = 0;                   // the first measure of knowing nothing, for Shapley values
   WeightTrajectory trajectory;         // empty: none
   std::vector<std::string> notes;

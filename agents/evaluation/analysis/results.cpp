@@ -72,6 +72,21 @@ Value diversity_value(const PairDiversity& d) {
                         {"either_right", number(d.either_right)}});
 }
 
+Value sets_value(const PredictionSets& s) {
+  return Value::object({{"contestant", s.contestant},
+                        {"score", s.score},
+                        {"miss_rate", kSetMissRate},
+                        {"calibration_items", s.calibration_items},
+                        {"threshold", number(s.threshold)},
+                        {"coverage", number(s.coverage)},
+                        {"expected_low", number(s.band_low)},
+                        {"expected_high", number(s.band_high)},
+                        {"mean_size", number(s.mean_size)},
+                        {"single", number(s.single)},
+                        {"empty", number(s.empty)},
+                        {"worst_class", number(s.worst_class)}});
+}
+
 template <typename T, typename F>
 Value list_of(const std::vector<T>& items, const F& each) {
   Value::Array out;
@@ -129,6 +144,7 @@ Value to_value(const EvaluationResults& r) {
        {"measures", measures},
        {"entries", list_of(r.entries, [&](const TableEntry& e) { return entry_value(r, e); })},
        {"comparisons", list_of(r.comparisons, comparison_value)},
+       {"prediction_sets", list_of(r.sets, sets_value)},
        {"diversity", list_of(r.diversity, diversity_value)},
        {"worth", list_of(r.worth,
                          [](const MemberWorth& w) {

@@ -75,6 +75,19 @@ struct MemberWorth {
   double shapley = 0, leave_one_out = 0;
 };
 
+// Split conformal sets of a contestant that gives probabilities: fitted on a part of the fit split, its
+// threshold found on the rest, measured on the test split.
+inline constexpr double kSetMissRate = 0.1;  // the share of items whose set may miss the truth
+struct PredictionSets {
+  std::string contestant, score;  // LAC, APS or RAPS
+  std::size_t calibration_items = 0;
+  double threshold = 0;
+  double coverage = 0;                 // share of test items whose set holds the truth
+  double band_low = 0, band_high = 0;  // where 95 % of draws of so many calibration items put the coverage
+  double mean_size = 0, single = 0, empty = 0;  // classes in a set; shares of sets with one and with none
+  double worst_class = kUnknown;                // lowest coverage of a class (choices: of a place) with items
+};
+
 struct EvaluationResults {
   std::string task, kind, description, licence, source, digest;
   std::size_t items_train = 0, items_fit = 0, items_test = 0, clusters = 0;
@@ -85,7 +98,8 @@ struct EvaluationResults {
   std::vector<TableEntry> entries;
   std::vector<Comparison> comparisons;
   std::vector<PairDiversity> diversity;
-  std::vector<MemberWorth> worth;  // empty: not all subsets were measured
+  std::vector<PredictionSets> sets;  // empty: a task without classes, or too few items for fitting
+  std::vector<MemberWorth> worth;    // empty: not all subsets were measured
   std::string chosen;  // the contestant that cross-fitting on the fit split prefers; may be a single member
   std::string chosen_by;  // the measure of that choice
   std::size_t tried = 0;  // contestants that were measured on the test split, members and oracle apart

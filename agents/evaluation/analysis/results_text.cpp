@@ -91,6 +91,21 @@ std::string rivalry(const EvaluationResults& r, std::string_view role) {
   return rows.empty() ? std::string() : aligned(rows) + '\n';
 }
 
+// Prediction sets of one kind: the other kinds stand in the files.
+std::string sets_text(const EvaluationResults& r) {
+  std::vector<Row> rows;
+  for (const PredictionSets& s : r.sets) {
+    if (s.score != "APS") continue;
+    if (rows.empty())
+      rows.push_back({fmt::format("prediction sets (APS) for {:.0f} % coverage", 100 * (1 - kSetMissRate)),
+                      "coverage %", "expected", "classes in a set", "one class only %"});
+    rows.push_back({"  " + s.contestant, fmt::format("{:.1f}", 100 * s.coverage),
+                    fmt::format("{:.1f} to {:.1f}", 100 * s.band_low, 100 * s.band_high),
+                    fmt::format("{:.2f}", s.mean_size), fmt::format("{:.1f}", 100 * s.single)});
+  }
+  return rows.empty() ? std::string() : aligned(rows) + '\n';
+}
+
 }  // namespace
 
 std::string results_text(const EvaluationResults& r) {
@@ -100,6 +115,7 @@ std::string results_text(const EvaluationResults& r) {
   if (r.items_train > 0) out += fmt::format(", {} for training", r.items_train);
   out += "; 95 % intervals\n\n" + table(r) + '\n';
   out += rivalry(r, "best member") + rivalry(r, "same compute");
+  out += sets_text(r);
   for (const Comparison& c : r.comparisons)
     if (c.entry == r.chosen) out += c.sentence + '\n';
   const TableEntry* chosen = r.find(r.chosen);

@@ -49,6 +49,7 @@ class Page {
     table();
     drawings();
     comparisons();
+    sets();
     diversity();
     worth();
     method();
@@ -276,6 +277,31 @@ class Page {
       out_ += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
                           xml_text(w.member), shown_difference(m, w.shapley),
                           shown_difference(m, w.leave_one_out));
+    out_ += "</table></div>\n";
+  }
+
+  void sets() {
+    if (r_.sets.empty()) return;
+    out_ += "<h2>Sets instead of one answer</h2>\n";
+    out_ += paragraph(
+        fmt::format(
+            "Split conformal sets that may miss the truth for {:.0f} % of the items. Fitted on a part of the "
+            "fit split, calibrated on the other {} items of it; so few items put the coverage anywhere in "
+            "the "
+            "expected range. Smaller sets at the same coverage are better.",
+            100 * kSetMissRate, r_.sets.front().calibration_items),
+        "soft small");
+    out_ +=
+        "<div class=\"wide\"><table><tr><th>contestant</th><th>score</th><th class=\"n\">coverage</th>"
+        "<th class=\"n\">expected</th><th class=\"n\">worst class</th><th class=\"n\">classes in a set</th>"
+        "<th class=\"n\">one only</th><th class=\"n\">empty</th></tr>\n";
+    for (const PredictionSets& s : r_.sets)
+      out_ += fmt::format(
+          "<tr><td>{}</td><td>{}</td><td class=\"n\">{:.1f} %</td><td class=\"n\">{:.1f} \u2013 {:.1f} %</td>"
+          "<td class=\"n\">{:.1f} %</td><td class=\"n\">{:.2f}</td><td class=\"n\">{:.1f} %</td>"
+          "<td class=\"n\">{:.1f} %</td></tr>\n",
+          xml_text(s.contestant), s.score, 100 * s.coverage, 100 * s.band_low, 100 * s.band_high,
+          100 * s.worst_class, s.mean_size, 100 * s.single, 100 * s.empty);
     out_ += "</table></div>\n";
   }
 
