@@ -118,7 +118,9 @@ TEST(ClassContest, NothingIsChosenOrFittedOnTheTestSplit) {
   for (const TableEntry& e : x->entries) {
     EXPECT_EQ(e.parameters, y->find(e.name)->parameters) << e.name;
     EXPECT_EQ(e.best_for, y->find(e.name)->best_for) << e.name;
-    if (e.role != Role::kOracle) EXPECT_EQ(e.fit_score, y->find(e.name)->fit_score) << e.name;
+    if (e.role != Role::kOracle) {
+      EXPECT_EQ(e.fit_score, y->find(e.name)->fit_score) << e.name;
+    }
   }
   EXPECT_THAT(x->find("a calibrated")->best_for, Contains("accuracy"));
   EXPECT_NE(value(*x, "vote", "accuracy"), value(*y, "vote", "accuracy"));
@@ -145,8 +147,9 @@ TEST(ClassContest, OptionsMayBeOfDifferentNumbers) {
     for (std::size_t i = 0; i < c.log_p.size(); ++i) {
       double sum = 0;
       for (std::size_t k = 0; k < c.log_p[i].size(); ++k) {
-        if (k >= made.task.items[30 + i].options.size())
+        if (k >= made.task.items[30 + i].options.size()) {
           EXPECT_EQ(std::exp(c.log_p[i][k]), 0) << c.entry.name;
+        }
         sum += std::exp(c.log_p[i][k]);
       }
       EXPECT_NEAR(sum, 1, 1e-9) << c.entry.name;
