@@ -34,7 +34,10 @@ class MixtureCalls : public ::testing::Test {
     call_ = make_ensemble_call(services_);
   }
   Result<Value> act(const std::string& more) {
-    const Value with = *parse_json(R"({"combine": "byteMixture", "prompt": "?", )" + more + "}");
+    const auto parsed = parse_json(R"({"combine": "byteMixture", "prompt": "?", )" + more + "}");
+    EXPECT_TRUE(parsed) << more;  // what is wrong must be wrong as options, not as JSON
+    if (!parsed) return fail(ErrorKind::kRuntime, "the test's own text is no JSON");
+    const Value& with = *parsed;
     auto valid = Schema::compile(call_->options_schema())->check(with);
     if (!valid) return forward_error(valid);
     TaskContext context;
@@ -131,7 +134,7 @@ TEST_F(MixtureCalls, PromptsTemperaturesAndStops) {
        {R"("members": ["a"], "topP": 0.5)", R"("members": ["a"], "maxTokens": 5)",
         R"("members": ["a"], "options": {"pool": "magic"})", R"("members": ["a"], "candidates": ["x"])",
         R"("members": ["a", {"model": "a", "temperature": 0}])", R"("members": ["a"], "weights": [0])",
-        R"("members": ["a"], "temperature": 1, "options": {"beams": 2}})",
+        R"("members": ["a"], "temperature": 1, "options": {"beams": 2})",
         R"("members": ["a"], "options": {"pool": "log", "alpha": 0.1})",
         R"("members": ["a"], "task": "choose", "choices": ["x"])"}) {
     const auto bad = act(wrong);
