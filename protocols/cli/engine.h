@@ -3,12 +3,11 @@
 // command or a workflow uses comes from here. Made by a command; stops what it started when destroyed.
 #pragma once
 
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "models/catalogue/catalogue.h"
@@ -26,7 +25,7 @@ class CallKinds;
 class Lane;
 
 struct EngineSetup {
-  bool store = false;  // open the data directory (one process at a time)
+  bool store = false;        // open the data directory (one process at a time)
   bool salvage_log = false;  // with store: open one whose log is damaged, without what lies behind the damage
   std::string listen;  // bus address (ipc://PATH) on which a node hosts this process's models; default --bus
   std::string join;    // bus of another process to host models for (consort node)
@@ -52,16 +51,9 @@ class Engine {
   // Runs a coroutine on the engine's event thread and waits for its result. Never called on that thread.
   template <typename T>
   Result<T> wait(boost::asio::awaitable<Result<T>> task) {
-    std::promise<Result<T>> promise;
-    auto future = promise.get_future();
-    boost::asio::co_spawn(io(), std::move(task), [&promise](std::exception_ptr e, Result<T> result) {
-      if (e) {
-        promise.set_exception(e);
-      } else {
-        promise.set_value(std::move(result));
-      }
-    });
-    return future.get();
+    std::optional<Result<T>> result;
+    run(keep(std::move(task), result));
+    return std::move(*result);
   }
 
   // Loads a model if needed; the handle holds it. Errors: those of ModelDirectory::acquire.
@@ -74,6 +66,15 @@ class Engine {
   Value stats();
 
  private:
+  template <typename T>
+  static boost::asio::awaitable<void> keep(boost::asio::awaitable<Result<T>> task,
+                                           std::optional<Result<T>>& into) {
+    Result<T> result = co_await std::move(task);
+    into.emplace(std::move(result));
+  }
+  // Runs `task` on the event thread, returns when it has ended, throws what it threw.
+  void run(boost::asio::awaitable<void> task);
+
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

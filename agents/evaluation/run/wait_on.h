@@ -1,35 +1,36 @@
 // Waits on a plain thread for what coroutines on another thread's io_context do. Private to this room.
 #pragma once
 
-#include <future>
-#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "scheduler/host/model_handle.h"
 
 namespace consort {
 
-// All run at the same time; results in the order of the list. REQUIRES: not called on io's thread.
+// Runs all at the same time on io's thread, returns when every one has ended, throws what the first of them
+// threw. REQUIRES: not called on io's thread.
+void run_all(boost::asio::io_context& io, std::vector<boost::asio::awaitable<void>> tasks);
+
+template <typename T>
+boost::asio::awaitable<void> keep_result(Async<T> task, std::optional<Result<T>>& into) {
+  Result<T> result = co_await std::move(task);
+  into.emplace(std::move(result));
+}
+
+// The results of run_all in the order of the list.
 template <typename T>
 std::vector<Result<T>> wait_on_all(boost::asio::io_context& io, std::vector<Async<T>> tasks) {
-  using Promise = std::promise<Result<T>>;
-  std::vector<std::future<Result<T>>> futures;
-  for (auto& task : tasks) {
-    auto promise = std::make_shared<Promise>();
-    futures.push_back(promise->get_future());
-    boost::asio::co_spawn(io, std::move(task), [promise](std::exception_ptr thrown, Result<T> result) {
-      if (thrown)
-        promise->set_exception(thrown);
-      else
-        promise->set_value(std::move(result));
-    });
-  }
+  std::vector<std::optional<Result<T>>> kept(tasks.size());
+  std::vector<boost::asio::awaitable<void>> keeping;
+  for (std::size_t i = 0; i < tasks.size(); ++i) keeping.push_back(keep_result(std::move(tasks[i]), kept[i]));
+  run_all(io, std::move(keeping));
   std::vector<Result<T>> results;
-  for (auto& future : futures) results.push_back(future.get());
+  for (auto& one : kept) results.push_back(std::move(*one));
   return results;
 }
 

@@ -1,5 +1,6 @@
 #include "protocols/cli/commands/ensemble_items.h"
 
+#include <boost/asio/co_spawn.hpp>
 #include <future>
 #include <utility>
 
