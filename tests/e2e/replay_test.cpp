@@ -2,6 +2,7 @@
 // alone or beside other runs, with 1 and with 2 threads; and while the bus is paused no model call completes.
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
 #include <cstdlib>
 #include <future>
 #include <vector>
