@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -13,6 +14,15 @@
 
 namespace consort::golden {
 namespace {
+
+// A folder without config.json may hold one torch checkpoint.
+std::string weights_in(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path + "/config.json", error)) return path;
+  for (std::filesystem::directory_iterator at(path, error), end; !error && at != end; at.increment(error))
+    if (at->path().extension() == ".pth") return at->path().string();
+  return path;
+}
 
 template <typename T>
 T value_or_throw(Result<T> result) {
@@ -70,12 +80,12 @@ Rig::Rig(const std::string& id, int threads, Precision precision) {
   threads_ = std::make_unique<ThreadPool>(threads);
   scratch_ = std::make_unique<ScratchArena>(*pool_, Owner{"activations", "golden"});
   exec_ = std::make_unique<Exec>(Exec{*threads_, *scratch_});
-  auto source = open_weights(model_path(id));
+  auto source = open_weights(weights_in(model_path(id)));
   if (!source)
     throw std::runtime_error(source.error().line() + " (get it with `consort models pull " + id + "`)");
   source_ = std::move(*source);
-  const Architecture* architecture = find_architecture(source_->architecture());
-  if (architecture == nullptr) throw std::runtime_error("unknown architecture " + source_->architecture());
+  const Architecture* architecture = find_architecture(*source_);
+  if (architecture == nullptr) throw std::runtime_error("no architecture is known for the weights of " + id);
   LoadContext context{*exec_, *pool_, id, precision};
   if (architecture->load_network != nullptr) {
     const bool reads_text = std::ifstream(model_path(id) + "/tokenizer.json").good();
