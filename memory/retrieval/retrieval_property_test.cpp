@@ -242,6 +242,9 @@ TEST(RetrievalProperty, ManyUpdatesOfFewItemsStaySmall) {
 // The child ingests and says through a pipe which batches are acknowledged; the parent kills it at a random
 // moment.
 TEST(RetrievalCrash, EverythingAcknowledgedIsThereAfterKill) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer cannot start threads in a forked child; AddressSanitizer runs this";
+#endif
   TemporaryDirectory dir;
   std::mt19937 random(99);
   int acknowledged = -1, kills = 0;

@@ -214,6 +214,9 @@ TEST(Store, ALostCurrentIsDamageAndNotANewStore) {
 
 // A disk that takes no more: the process may not write files above a size (RLIMIT_FSIZE), in a child.
 TEST(Store, AFullDiskIsAnErrorAndLosesNothing) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer cannot start threads in a forked child; AddressSanitizer runs this";
+#endif
   TemporaryDirectory dir;
   const pid_t child = ::fork();  // before this process has threads of RocksDB
   if (child == 0) {
@@ -244,6 +247,9 @@ TEST(Store, AFullDiskIsAnErrorAndLosesNothing) {
 }
 
 TEST(Store, ADirectoryThatCannotBeWrittenIsAnError) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer cannot start threads in a forked child; AddressSanitizer runs this";
+#endif
   TemporaryDirectory dir;
   const pid_t child = ::fork();
   if (child == 0) {
