@@ -8,11 +8,8 @@
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 namespace consort {
-
-boost::asio::thread_pool& blocking_pool();  // two threads; any thread may post to it
 
 // Runs `work` on the pool; the coroutine resumes where it was, with the exception of `work` if it threw one.
 boost::asio::awaitable<void> run_on_blocking_pool(std::function<void()> work);

@@ -1,11 +1,9 @@
 #include "protocols/cli/engine.h"
 
 #include <filesystem>
-#include <future>
 #include <random>
 #include <thread>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 
 #include "agents/calls/call_kinds.h"
@@ -202,17 +200,6 @@ boost::asio::io_context& Engine::io() {
 
 BlobStore& Engine::blobs() {
   return *impl_->blobs;
-}
-
-void Engine::run(boost::asio::awaitable<void> task) {
-  const auto done = std::make_shared<std::promise<void>>();
-  boost::asio::co_spawn(io(), std::move(task), [done](std::exception_ptr thrown) {
-    if (thrown)
-      done->set_exception(thrown);
-    else
-      done->set_value();
-  });
-  done->get_future().get();
 }
 
 Result<ModelHandle> Engine::acquire(std::string id) {

@@ -13,6 +13,7 @@
 #include "models/catalogue/catalogue.h"
 #include "protocols/cli/context.h"
 #include "scheduler/host/model_handle.h"
+#include "scheduler/host/wait_on.h"
 
 namespace consort {
 
@@ -51,9 +52,7 @@ class Engine {
   // Runs a coroutine on the engine's event thread and waits for its result. Never called on that thread.
   template <typename T>
   Result<T> wait(boost::asio::awaitable<Result<T>> task) {
-    std::optional<Result<T>> result;
-    run(keep(std::move(task), result));
-    return std::move(*result);
+    return wait_on(io(), std::move(task));
   }
 
   // Loads a model if needed; the handle holds it. Errors: those of ModelDirectory::acquire.
@@ -66,15 +65,6 @@ class Engine {
   Value stats();
 
  private:
-  template <typename T>
-  static boost::asio::awaitable<void> keep(boost::asio::awaitable<Result<T>> task,
-                                           std::optional<Result<T>>& into) {
-    Result<T> result = co_await std::move(task);
-    into.emplace(std::move(result));
-  }
-  // Runs `task` on the event thread, returns when it has ended, throws what it threw.
-  void run(boost::asio::awaitable<void> task);
-
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -160,8 +160,9 @@ class ClassContest {
   Status add_members() {
     for (std::size_t m = 0; m < names_.size(); ++m) {
       CONSORT_CHECK_OK(enter(names_[m], Role::kMember, raw_member(m), fit_, test_, everybody()));
-      CONSORT_CHECK_OK(enter(names_[m] + " calibrated", Role::kMember, calibrated_member(names_, m), fit_,
-                             test_, everybody()));
+      asked_.emplace_back(names_[m] + " calibrated", calibrated_member(names_, m));
+      CONSORT_CHECK_OK(
+          enter(asked_.back().first, Role::kMember, asked_.back().second, fit_, test_, everybody()));
     }
     return {};
   }
@@ -173,7 +174,10 @@ class ClassContest {
     }
     const double classes = static_cast<double>(class_count(task_));
     for (const ClassStrategy& s : class_strategies(names_, has_bytes(task_, r_.members), classes))
-      if (wanted(r_, s.name)) CONSORT_CHECK_OK(enter(s.name, Role::kStrategy, s, fit_, test_, everybody()));
+      if (wanted(r_, s.name)) {
+        CONSORT_CHECK_OK(enter(s.name, Role::kStrategy, s, fit_, test_, everybody()));
+        asked_.emplace_back(s.name, s);
+      }
     return {};
   }
 
@@ -337,14 +341,7 @@ class ClassContest {
       contest_.notes.push_back("no prediction sets: fewer than 9 items are left to calibrate them");
       return {};
     }
-    std::vector<std::pair<std::string, ClassStrategy>> asked;
-    for (std::size_t m = 0; m < names_.size(); ++m)
-      asked.emplace_back(names_[m] + " calibrated", calibrated_member(names_, m));
-    if (names_.size() > 1)
-      for (ClassStrategy& s :
-           class_strategies(names_, has_bytes(task_, r_.members), static_cast<double>(class_count(task_))))
-        if (wanted(r_, s.name)) asked.emplace_back(s.name, std::move(s));
-    for (const auto& [name, strategy] : asked) {
+    for (const auto& [name, strategy] : asked_) {
       CONSORT_TRY(sets, prediction_sets(name, strategy, split, test_, r_.seed));
       contest_.sets.insert(contest_.sets.end(), sets.begin(), sets.end());
     }
@@ -394,6 +391,8 @@ class ClassContest {
   std::vector<int> folds_;
   std::vector<std::string> names_;
   ClassSplit fit_, test_;
+  std::vector<std::pair<std::string, ClassStrategy>>
+      asked_;                      // calibrated members and strategies, for the sets
   std::vector<CrossScore> cross_;  // of the contestants so far
   std::size_t best_ = 0;           // member, by accuracy
 };

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "agents/evaluation/run/calls_parts.h"
-#include "agents/evaluation/run/wait_on.h"
+#include "scheduler/host/wait_on.h"
 #include "scheduler/value/digest.h"
 
 namespace consort {

@@ -1,7 +1,5 @@
 #include "protocols/cli/commands/ensemble_items.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <future>
 #include <utility>
 
 #include "agents/calls/ensemble/items.h"
@@ -23,11 +21,11 @@ struct Flags {
   int min_members = 0;
 };
 
-boost::asio::awaitable<void> ask(Engine& engine, const TaskContext& context, Value with, ModelInput item,
-                                 std::shared_ptr<std::promise<Result<Value>>> into) {
+Async<Value> ask(Engine& engine, const TaskContext& context, Value with, ModelInput item) {
   auto running = ensemble_call::run_item_ensemble(engine.models(), context, std::move(with), std::move(item));
   auto outcome = co_await std::move(running);
-  into->set_value(outcome ? Result<Value>(std::move(outcome->output)) : forward_error(outcome));
+  if (!outcome) co_return forward_error(outcome);
+  co_return std::move(outcome->output);
 }
 
 // All items at once; an item's failure is its own.
@@ -35,18 +33,9 @@ ItemAnswers ask_all(Engine& engine, CliContext& c, const Value& with, std::vecto
   TaskContext context;
   context.task_pointer = "/ensemble";
   context.stop = c.stop.get_token();
-  std::vector<std::future<Result<Value>>> futures;
-  for (ModelInput& item : items) {
-    auto promise = std::make_shared<std::promise<Result<Value>>>();
-    futures.push_back(promise->get_future());
-    auto asking = ask(engine, context, with, std::move(item), promise);
-    boost::asio::co_spawn(engine.io(), std::move(asking), [promise](std::exception_ptr thrown) {
-      if (thrown) promise->set_exception(thrown);
-    });
-  }
-  ItemAnswers answers;
-  for (auto& future : futures) answers.push_back(future.get());
-  return answers;
+  std::vector<Async<Value>> asking;
+  for (ModelInput& item : items) asking.push_back(ask(engine, context, with, std::move(item)));
+  return wait_on_all(engine.io(), std::move(asking));
 }
 
 Status check_options(Engine& engine, const Value& with) {

@@ -1,4 +1,4 @@
-// Waits on a plain thread for what coroutines on another thread's io_context do. Private to this room.
+// Waits on a plain thread for what coroutines on another thread's io_context do.
 #pragma once
 
 #include <optional>

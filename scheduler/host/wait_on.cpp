@@ -1,4 +1,4 @@
-#include "agents/evaluation/run/wait_on.h"
+#include "scheduler/host/wait_on.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
