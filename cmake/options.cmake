@@ -27,9 +27,10 @@ endif()
 
 # Floating point: results must be the same whatever the compiler contracts, so contraction is chosen by hand.
 add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -ffp-contract=off)
-# GCC 12 takes moves of std::string and std::variant in its own library for these mistakes; `make sanitize` looks
-# for the real ones.
-add_compile_options(-Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-maybe-uninitialized)
+# GCC 12 takes moves of std::string and std::variant in its own library, and frames of coroutines, for these mistakes;
+# `make sanitize` looks for the real ones.
+add_compile_options(-Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-maybe-uninitialized
+                    -Wno-mismatched-new-delete)
 
 find_program(CCACHE ccache)
 if(CCACHE)
