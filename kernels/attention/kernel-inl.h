@@ -7,9 +7,10 @@ namespace consort::CONSORT_LANES {
 
 inline constexpr std::size_t kBlock = 32;  // keys in a block, two vectors of scores
 #if defined(__AVX512F__)
-inline constexpr std::size_t kRowBlock = 4, kValueVectors = 4;  // fits 32 registers
+inline constexpr std::size_t kRowBlock = 4, kScoreVectors = 2, kValueVectors = 4;  // fits 32 registers
 #else
-inline constexpr std::size_t kRowBlock = 1, kValueVectors = 2;  // fits 16 registers of 8 lanes
+inline constexpr std::size_t kRowBlock = 2, kScoreVectors = 1,
+                             kValueVectors = 2;  // fits 16 registers of 8 lanes
 #endif
 
 CONSORT_LANE_FN Lanes load_any(const float* p) {
@@ -32,32 +33,43 @@ struct TileState {
   std::size_t dim;
 };
 
-// scores[r][j] = q[r] . key j, even and odd elements summed apart, then together. Any number of rows R gives
-// the same numbers for a row.
-template <std::size_t R, typename Element>
-CONSORT_LANE_FN void block_scores(const float* q, const Element* keys, const Element* ahead, std::size_t dim,
-                                  float (*scores)[kBlock]) {
-  Lanes even[R][2], odd[R][2];
-  for (std::size_t r = 0; r < R; ++r) even[r][0] = even[r][1] = odd[r][0] = odd[r][1] = zero();
+// scores[r][j] = q[r] . key j, even and odd elements summed apart, then together, for the keys of H vectors.
+// Any number of rows R gives the same numbers for a row.
+template <std::size_t R, std::size_t H, typename Element>
+CONSORT_LANE_FN void score_vectors(const float* q, const Element* keys, const Element* ahead, std::size_t dim,
+                                   std::size_t first, float (*scores)[kBlock]) {
+  Lanes even[R][H], odd[R][H];
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t h = 0; h < H; ++h) even[r][h] = odd[r][h] = zero();
   for (std::size_t d = 0; d < dim; d += 2) {
     if (ahead != nullptr) {
       __builtin_prefetch(ahead + d * kBlock);
       __builtin_prefetch(ahead + (d + 1) * kBlock);
     }
-    const Lanes k0 = load_any(keys + d * kBlock), k1 = load_any(keys + d * kBlock + kLanes);
-    const Lanes n0 = load_any(keys + (d + 1) * kBlock), n1 = load_any(keys + (d + 1) * kBlock + kLanes);
+    Lanes k[H], n[H];
+    for (std::size_t h = 0; h < H; ++h) {
+      k[h] = load_any(keys + d * kBlock + first + h * kLanes);
+      n[h] = load_any(keys + (d + 1) * kBlock + first + h * kLanes);
+    }
     for (std::size_t r = 0; r < R; ++r) {
       const Lanes a = set1(q[r * dim + d]), b = set1(q[r * dim + d + 1]);
-      even[r][0] = fma(a, k0, even[r][0]);
-      even[r][1] = fma(a, k1, even[r][1]);
-      odd[r][0] = fma(b, n0, odd[r][0]);
-      odd[r][1] = fma(b, n1, odd[r][1]);
+      for (std::size_t h = 0; h < H; ++h) {
+        even[r][h] = fma(a, k[h], even[r][h]);
+        odd[r][h] = fma(b, n[h], odd[r][h]);
+      }
     }
   }
-  for (std::size_t r = 0; r < R; ++r) {
-    store(scores[r], add(even[r][0], odd[r][0]));
-    store(scores[r] + kLanes, add(even[r][1], odd[r][1]));
-  }
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::size_t h = 0; h < H; ++h) store(scores[r] + first + h * kLanes, add(even[r][h], odd[r][h]));
+}
+
+// All keys of a block. A single row takes them at once: its operands are loaded once and nothing is short.
+template <std::size_t R, typename Element>
+CONSORT_LANE_FN void block_scores(const float* q, const Element* keys, const Element* ahead, std::size_t dim,
+                                  float (*scores)[kBlock]) {
+  constexpr std::size_t kAtOnce = R == 1 ? 2 : kScoreVectors;
+  for (std::size_t first = 0; first < kBlock; first += kAtOnce * kLanes)
+    score_vectors<R, kAtOnce>(q, keys, first == 0 ? ahead : nullptr, dim, first, scores);
 }
 
 // Scores outside [low, high) of the block become `fill`.

@@ -1,205 +1,109 @@
-// AVX2: rows of x against unpacked tiles. Codes of up to 6 bits are multiplied as bytes (vpmaddubsw cannot
-// saturate: 2 x 63 x 128 < 2^15) and added in 16 bits as long as that is exact; 8-bit codes are widened.
+// AVX2: many rows of x against tiles unpacked to words, six rows at a time: twelve sums of the sixteen
+// registers, a vector of codes read once for the six, a broadcast of x for the tile's two halves.
 #include <immintrin.h>
 
-#include <cstring>
-
 #include "kernels/matmul/avx2_parts.h"
+#include "kernels/matmul/codes_avx2.h"
 
 namespace consort::matmul_detail {
 namespace {
 
-struct Lanes {
-  __m256i rows[2];  // int32 of tile rows 0..7 and 8..15
-};
+constexpr int kRows = 6;
 
-inline __m256i load32(const std::uint8_t* p) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-}
-inline __m256i broadcast4(const std::int8_t* x) {
-  std::int32_t four;
-  std::memcpy(&four, x, 4);
-  return _mm256_set1_epi32(four);
-}
-
-// Sums of codes x (256 high + low) over vectors [First, Last) of a block for `Rows` rows of x, codes of
-// `Bits` <= 6 bits. A vector of codes is read once for all rows, a broadcast serves both halves of the tile.
-template <int Bits, int First, int Last, int Rows>
-inline __attribute__((always_inline)) void dot_bytes(const std::uint8_t* codes,
-                                                     const ActivationBlock* const (&x)[Rows],
-                                                     Lanes (&sums)[Rows]) {
-  constexpr int kExact = Bits == 4 ? 8 : Bits == 5 ? 4 : 2;  // products that fit 16 bits when added
-  const __m256i ones = _mm256_set1_epi16(1), high_place = _mm256_set1_epi16(256);
-#pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m) sums[m].rows[0] = sums[m].rows[1] = _mm256_setzero_si256();
-#pragma GCC unroll 4
-  for (int c = First; c < Last; c += kExact) {
-    __m256i high[Rows][2], low[Rows][2];
-#pragma GCC unroll 8
-    for (int m = 0; m < Rows; ++m)
-      for (int h = 0; h < 2; ++h) high[m][h] = low[m][h] = _mm256_setzero_si256();
-#pragma GCC unroll 8
-    for (int i = c; i < (c + kExact < Last ? c + kExact : Last); ++i) {
-      const __m256i w[2] = {load32(codes + 64 * i), load32(codes + 64 * i + 32)};
-#pragma GCC unroll 8
-      for (int m = 0; m < Rows; ++m) {
-        const __m256i xh = broadcast4(x[m]->high + 4 * i), xl = broadcast4(x[m]->low + 4 * i);
-        for (int h = 0; h < 2; ++h) {
-          high[m][h] = _mm256_add_epi16(high[m][h], _mm256_maddubs_epi16(w[h], xh));
-          low[m][h] = _mm256_add_epi16(low[m][h], _mm256_maddubs_epi16(w[h], xl));
-        }
-      }
-    }
-#pragma GCC unroll 8
-    for (int m = 0; m < Rows; ++m)
-      for (int h = 0; h < 2; ++h) {
-        const __m256i both =
-            _mm256_add_epi32(_mm256_madd_epi16(high[m][h], high_place), _mm256_madd_epi16(low[m][h], ones));
-        sums[m].rows[h] = _mm256_add_epi32(sums[m].rows[h], both);
-      }
-  }
-}
-
-// The same for 8-bit codes: 16-bit products of pairs, added in 32 bits.
+// Sums over pairs [First, Last) of a block: words x rows of x.
 template <int First, int Last, int Rows>
-inline __attribute__((always_inline)) void dot_words(const std::uint8_t* codes,
+inline __attribute__((always_inline)) void add_pairs(const std::uint8_t* words,
                                                      const ActivationBlock* const (&x)[Rows],
-                                                     Lanes (&sums)[Rows]) {
-  alignas(32) std::int16_t wide[Rows][kBlock];
-#pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m)
-    for (int i = 0; i < kBlock; i += 16) {
-      const __m256i high =
-          _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x[m]->high + i)));
-      const __m256i low =
-          _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x[m]->low + i)));
-      _mm256_store_si256(reinterpret_cast<__m256i*>(wide[m] + i),
-                         _mm256_add_epi16(_mm256_slli_epi16(high, 8), low));
-    }
-  __m256i quarter[Rows][4];  // four tile rows each, two partial sums a row
-#pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m)
-    for (__m256i& q : quarter[m]) q = _mm256_setzero_si256();
-#pragma GCC unroll 8
-  for (int c = First; c < Last; ++c) {
-    __m256i xs[Rows];
+                                                     __m256i (&sums)[Rows][2]) {
+#pragma GCC unroll 4
+  for (int p = First; p < Last; ++p) {
+    const __m256i w0 = load32(words + 64 * p), w1 = load32(words + 64 * p + 32);
 #pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m) {
-      std::int64_t four;
-      std::memcpy(&four, wide[m] + 4 * c, 8);
-      xs[m] = _mm256_set1_epi64x(four);
-    }
-    for (int q = 0; q < 4; ++q) {
-      const __m256i w =
-          _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + 64 * c + 16 * q)));
-#pragma GCC unroll 8
-      for (int m = 0; m < Rows; ++m)
-        quarter[m][q] = _mm256_add_epi32(quarter[m][q], _mm256_madd_epi16(w, xs[m]));
+      const __m256i pair = x_pair(*x[m], p);
+      add_to(sums[m][0], _mm256_madd_epi16(w0, pair));
+      add_to(sums[m][1], _mm256_madd_epi16(w1, pair));
     }
   }
-#pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m)
-    for (int h = 0; h < 2; ++h)
-      sums[m].rows[h] =
-          _mm256_permute4x64_epi64(_mm256_hadd_epi32(quarter[m][2 * h], quarter[m][2 * h + 1]), 0xd8);
-}
-
-template <int Bits, int First, int Last, int Rows>
-inline __attribute__((always_inline)) void dot(const std::uint8_t* codes,
-                                               const ActivationBlock* const (&x)[Rows], Lanes (&sums)[Rows]) {
-  if constexpr (Bits == 8)
-    dot_words<First, Last, Rows>(codes, x, sums);
-  else
-    dot_bytes<Bits, First, Last, Rows>(codes, x, sums);
-}
-
-template <PackFormat F>
-inline void add_group(const Lanes& sums, const UnpackedTile& w, std::int64_t group, float x_scale,
-                      std::uint32_t correction, __m256 (&acc)[2]) {
-  for (int h = 0; h < 2; ++h) {
-    __m256i sum = sums.rows[h];
-    if constexpr (!F.affine)
-      sum = _mm256_add_epi32(sum, _mm256_set1_epi32(static_cast<std::int32_t>(correction)));
-    const __m256 scale =
-        _mm256_mul_ps(_mm256_loadu_ps(w.scales + group * kTile + 8 * h), _mm256_set1_ps(x_scale));
-    acc[h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, acc[h]);
-    if constexpr (F.affine)
-      acc[h] = _mm256_fmadd_ps(_mm256_loadu_ps(w.minimums + group * kTile + 8 * h),
-                               _mm256_set1_ps(__builtin_bit_cast(float, correction)), acc[h]);
-  }
-}
-
-inline void store(const __m256 (&acc)[2], std::int64_t row, int first, const OutTile& out) {
-  alignas(32) float values[kTile];
-  _mm256_store_ps(values, acc[0]);
-  _mm256_store_ps(values + 8, acc[1]);
-  float* to = out.out + row * out.out_stride + first;
-  for (int r = 0; r < kTile && first + r < out.live; ++r)
-    to[r] = out.bias ? values[r] + out.bias[first + r] : values[r];
 }
 
 // Rows [row, row + Rows) times one tile.
-template <PackFormat F, int Rows>
+template <int Groups, bool Affine, int Rows>
 void tile_by_rows(const UnpackedTile& w, int first, const Activations& x, const std::uint32_t* corrections,
                   std::int64_t row, const OutTile& out) {
   __m256 acc[Rows][2];
 #pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
+  const ActivationBlock* xs[Rows];
+  for (int m = 0; m < Rows; ++m) xs[m] = x.blocks + (row + m) * x.row_blocks;
   for (std::int64_t b = 0; b < x.row_blocks; ++b) {
-    const std::uint8_t* codes = w.codes + 512 * b;
-    const std::int64_t at = row * x.row_blocks + b;
-    const ActivationBlock* xs[Rows];
+    const auto group = [&]<int G>() __attribute__((always_inline)) {
+      const std::uint32_t* correction = corrections + (row * x.row_blocks + b) * Groups + G;
+      __m256i sums[Rows][2];
 #pragma GCC unroll 8
-    for (int m = 0; m < Rows; ++m) xs[m] = x.blocks + at + m * x.row_blocks;
-    Lanes sums[Rows];
-    dot<F.bits, 0, 8 / F.groups, Rows>(codes, xs, sums);
+      for (int m = 0; m < Rows; ++m)
+        sums[m][0] = sums[m][1] = first_sum<Affine>(correction[m * x.row_blocks * Groups]);
+      add_pairs<G * kPairs / Groups, (G + 1) * kPairs / Groups, Rows>(w.codes + kUnpackedWords * b, xs, sums);
+      const std::int64_t at = (b * Groups + G) * kTile;
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) {
+        const __m256 scale = _mm256_loadu_ps(w.scales + at + 8 * h);
+        __m256 minimum = _mm256_setzero_ps();
+        if constexpr (Affine) minimum = _mm256_loadu_ps(w.minimums + at + 8 * h);
 #pragma GCC unroll 8
-    for (int m = 0; m < Rows; ++m) {
-      const std::int64_t here = at + m * x.row_blocks;
-      add_group<F>(sums[m], w, b * F.groups, x.scales[here], corrections[here * F.groups], acc[m]);
-    }
-    if constexpr (F.groups == 2) {
-      dot<F.bits, 4, 8, Rows>(codes, xs, sums);
-#pragma GCC unroll 8
-      for (int m = 0; m < Rows; ++m) {
-        const std::int64_t here = at + m * x.row_blocks;
-        add_group<F>(sums[m], w, 2 * b + 1, x.scales[here], corrections[2 * here + 1], acc[m]);
+        for (int m = 0; m < Rows; ++m)
+          acc[m][h] =
+              add_group<Affine>(acc[m][h], sums[m][h], scale, minimum, x.scales[(row + m) * x.row_blocks + b],
+                                correction[m * x.row_blocks * Groups]);
       }
-    }
+    };
+    group.template operator()<0>();
+    if constexpr (Groups == 2) group.template operator()<1>();
+#pragma GCC unroll 8
+    for (int m = 0; m < Rows; ++m) ++xs[m];
   }
 #pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m) store(acc[m], row + m, first, out);
+  for (int m = 0; m < Rows; ++m) store_row(acc[m], row + m, first, out);
 }
 
-template <PackFormat F>
-void tile_rows(const UnpackedTile& w, int first, const Activations& x, const std::uint32_t* corrections,
-               std::int64_t rows, const OutTile& out) {
+// Tiles are inner: the rows' words stay in the nearest cache for all of them.
+template <int Groups, bool Affine, int Rows>
+void tiles_by_rows(const UnpackedTile* w, int tiles, const Activations& x, const std::uint32_t* corrections,
+                   std::int64_t row, const OutTile& out) {
+  for (int t = 0; t < tiles; ++t)
+    tile_by_rows<Groups, Affine, Rows>(w[t], kTile * t, x, corrections, row, out);
+}
+
+template <int Groups, bool Affine>
+void all_rows(const UnpackedTile* w, int tiles, const Activations& x, const std::uint32_t* corrections,
+              std::int64_t rows, const OutTile& out) {
   std::int64_t m = 0;
-  for (; m + 2 <= rows; m += 2) tile_by_rows<F, 2>(w, first, x, corrections, m, out);
-  if (m < rows) tile_by_rows<F, 1>(w, first, x, corrections, m, out);
+  for (; rows - m >= kRows; m += kRows) {
+    if (rows - m == 7 || rows - m == 8) break;  // four and the rest
+    tiles_by_rows<Groups, Affine, kRows>(w, tiles, x, corrections, m, out);
+  }
+  for (; rows - m >= 4; m += 4) tiles_by_rows<Groups, Affine, 4>(w, tiles, x, corrections, m, out);
+  if (rows - m == 3) tiles_by_rows<Groups, Affine, 3>(w, tiles, x, corrections, m, out);
+  if (rows - m == 2) tiles_by_rows<Groups, Affine, 2>(w, tiles, x, corrections, m, out);
+  if (rows - m == 1) tiles_by_rows<Groups, Affine, 1>(w, tiles, x, corrections, m, out);
 }
 
 void unpacked_rows_avx2(DType type, const UnpackedTile* w, int tiles, const Activations& x,
                         const std::uint32_t* corrections, std::int64_t rows, const OutTile& out) {
-  for (int t = 0; t < tiles; ++t) {
-    switch (type) {
-#define CONSORT_CASE(name, format)                                 \
-  case DType::name:                                                \
-    tile_rows<format>(w[t], kTile * t, x, corrections, rows, out); \
-    break;
-      CONSORT_PACK_FORMATS(CONSORT_CASE)
-#undef CONSORT_CASE
-      default:
-        return;
-    }
-  }
+  const PackFormat f = pack_format(type);
+  if (f.groups == 1)
+    return f.affine ? all_rows<1, true>(w, tiles, x, corrections, rows, out)
+                    : all_rows<1, false>(w, tiles, x, corrections, rows, out);
+  f.affine ? all_rows<2, true>(w, tiles, x, corrections, rows, out)
+           : all_rows<2, false>(w, tiles, x, corrections, rows, out);
 }
 
 }  // namespace
 
 const KernelTable& avx2_kernels() {
-  static constexpr KernelTable table{1,           quantise_avx2,      nullptr,
-                                     unpack_avx2, unpacked_rows_avx2, plain_rows_avx2};
+  static constexpr KernelTable table{
+      1,           kPackedAvx2,        kUnpackedWords, quantise_avx2, packed_rows_avx2,
+      unpack_avx2, unpacked_rows_avx2, plain_rows_avx2};
   return table;
 }
 

@@ -15,6 +15,7 @@ namespace consort::matmul_detail {
 inline constexpr float kActivationMax = 32639.0f;  // 127 * 256 + 127: both halves fit signed bytes
 inline constexpr float kTiny = 0x1p-100f;
 
+// 64 bytes that only the route which quantised them reads: as declared, or (AVX2) as words, see codes_avx2.h.
 struct ActivationBlock {
   std::int8_t high[32];
   std::int8_t low[32];
@@ -47,7 +48,7 @@ struct Corrections {
 
 // A tile unpacked for use by many rows of x (and by the routes without an own packed kernel).
 struct UnpackedTile {
-  std::uint8_t* codes = nullptr;  // [cols / 32][8][64], as in layout.h
+  std::uint8_t* codes = nullptr;  // [cols / 32][8][64], as in layout.h; AVX2: [cols / 2][16][2] words (codes_avx2.h)
   float* scales = nullptr;        // [cols / 32][groups][16]
   float* minimums = nullptr;      // the same; affine formats only
 };
@@ -61,11 +62,12 @@ struct OutTile {
 };
 
 struct KernelTable {
-  int panel;  // rows of x that stand beside each other
+  int panel;           // rows of x that stand beside each other
+  int packed_up_to;    // rows that packed_rows takes; 0 where the set has none
+  int unpacked_block;  // bytes of an unpacked block's codes
   // Quantises blocks [first, last) of every row of a panel.
   void (*quantise)(const PanelToQuantise& panel, std::int64_t first, std::int64_t last);
-  // out rows [0, rows) = one packed tile times rows [0, rows) of x, for few rows; null where the set has
-  // none.
+  // out rows [0, rows) = one packed tile times rows [0, rows) of x, for few rows.
   void (*packed_rows)(DType type, const std::uint8_t* tile, const Activations& x,
                       const std::uint32_t* corrections, std::int64_t rows, const OutTile& out);
   void (*unpack)(DType type, const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to);

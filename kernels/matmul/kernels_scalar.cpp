@@ -157,7 +157,7 @@ void plain_rows(DType type, const std::uint8_t* tile, int tiles, const float* x,
 }  // namespace
 
 const KernelTable& scalar_kernels() {
-  static const KernelTable table{1, quantise, nullptr, unpack, unpacked_rows, plain_rows};
+  static const KernelTable table{1, 0, 512, quantise, nullptr, unpack, unpacked_rows, plain_rows};
   return table;
 }
 

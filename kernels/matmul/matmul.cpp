@@ -10,7 +10,6 @@ namespace {
 
 using namespace matmul_detail;
 
-constexpr std::int64_t kPackedRows = 16;     // up to so many rows read the packed tile directly
 constexpr int kQuantTiles = 2;               // tiles unpacked at a time for many rows
 constexpr std::int64_t kQuantiseGrain = 64;  // blocks quantised by one claim, about 1 us
 
@@ -78,7 +77,7 @@ class Batch {
   }
 
  private:
-  bool from_packed() const { return rows_ <= kPackedRows && table_.packed_rows != nullptr; }
+  bool from_packed() const { return rows_ <= table_.packed_up_to; }
 
   void plan(const MatmulJob& job, Task& task) {
     assert(job.weights->cols() == cols_ && job.out.rows() == rows_ && job.out.cols() == job.weights->rows());
@@ -89,7 +88,7 @@ class Batch {
     if (is_plain(type)) return;
     if (kind_count_ == 0) take_activations();
     task.corrections = kind_for(pack_format(type)).bits;
-    if (!from_packed() && unpacked_.empty()) unpacked_.take(exec_, cols_);
+    if (!from_packed() && unpacked_.empty()) unpacked_.take(exec_, cols_, static_cast<std::size_t>(table_.unpacked_block));
   }
 
   void take_activations() {
@@ -169,9 +168,9 @@ class Batch {
   class UnpackRoom {
    public:
     bool empty() const { return base_ == nullptr; }
-    void take(Exec& exec, std::int64_t cols) {
+    void take(Exec& exec, std::int64_t cols, std::size_t block_bytes) {
       const auto blocks = static_cast<std::size_t>(cols / kBlock);
-      codes_ = blocks * 512;
+      codes_ = blocks * block_bytes;
       scales_ = blocks * 2 * kTile * sizeof(float);
       base_ = exec.scratch.take((codes_ + 2 * scales_) * kQuantTiles * exec.threads.size());
     }

@@ -307,7 +307,7 @@ void unpacked_rows_avx512(DType type, const UnpackedTile* w, int tiles, const Ac
 
 const KernelTable& avx512_kernels() {
   static constexpr KernelTable table{
-      kPanel, quantise, packed_rows_avx512, unpack_avx512, unpacked_rows_avx512, plain_rows_avx512};
+      kPanel, 16, 512, quantise, packed_rows_avx512, unpack_avx512, unpacked_rows_avx512, plain_rows_avx512};
   return table;
 }
 

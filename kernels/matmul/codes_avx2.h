@@ -1,0 +1,131 @@
+// Weights and rows of x as the AVX2 routes multiply them: 16-bit words. Internal to kernels/matmul.
+//
+// vpmaddwd multiplies pairs of words and adds the two products in 32 bits, 16 products an instruction and
+// exact for every format. The four columns 4 c .. 4 c + 3 of code vector c are taken as the pairs (0, 2) and
+// (1, 3), because a vector of bytes falls into its even and odd bytes with a mask and a shift; rows of x
+// stand in that order.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "kernels/matmul/kernel_table.h"
+
+namespace consort::matmul_detail {
+
+static constexpr int kPairs = kBlock / 2;  // pairs of columns in a block
+
+static inline __m256i load32(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
+
+// 16-bit lanes shifted left; by a negative count, right. Bytes that cross are masked by the caller.
+template <int By>
+static inline __m256i shift_left(__m256i v) {
+  if constexpr (By >= 0)
+    return _mm256_slli_epi16(v, By);
+  else
+    return _mm256_srli_epi16(v, -By);
+}
+
+// Bytes j .. j + 31 (j = 0 or 32: tile rows 0..7 or 8..15) of code vector C of a block, unsigned.
+template <PackFormat F, int C>
+static inline __attribute__((always_inline)) __m256i code_bytes_of(const std::uint8_t* block, int j) {
+  if constexpr (F.bits == 8) {
+    return load32(block + 64 * C + j);
+  } else {
+    const __m256i both = load32(block + 64 * (C % 4) + j);
+    const __m256i low = _mm256_and_si256(C < 4 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
+    if constexpr (F.bits == 5) {
+      const __m256i high = shift_left<4 - C>(load32(block + 256 + j));
+      return _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(16)));
+    } else if constexpr (F.bits == 6) {
+      const __m256i high = shift_left<4 - 2 * (C % 4)>(load32(block + 256 + 64 * (C / 4) + j));
+      return _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(48)));
+    } else {
+      return low;
+    }
+  }
+}
+
+struct WordPairs {
+  __m256i even, odd;  // columns (0, 2) and (1, 3) of a code vector, a pair in each row's 32 bits
+};
+
+template <PackFormat F, int C>
+static inline __attribute__((always_inline)) WordPairs code_words_of(const std::uint8_t* block, int j) {
+  if constexpr (F.bits == 4) {
+    const __m256i both = load32(block + 64 * (C % 4) + j), nibble = _mm256_set1_epi16(15);
+    if constexpr (C < 4)
+      return {_mm256_and_si256(both, nibble), _mm256_and_si256(_mm256_srli_epi16(both, 8), nibble)};
+    else
+      return {_mm256_and_si256(_mm256_srli_epi16(both, 4), nibble), _mm256_srli_epi16(both, 12)};
+  } else {
+    const __m256i codes = code_bytes_of<F, C>(block, j);
+    return {_mm256_and_si256(codes, _mm256_set1_epi16(255)), _mm256_srli_epi16(codes, 8)};
+  }
+}
+
+// sum += v. As an instruction of its own, or GCC 12 makes many products first and runs out of registers.
+static inline void add_to(__m256i& sum, __m256i v) {
+  asm("vpaddd %1, %0, %0" : "+x"(sum) : "x"(v));
+}
+
+// Pair p of a block of x in every lane.
+static inline __m256i x_pair(const ActivationBlock& x, int p) {
+  std::int32_t pair;
+  __builtin_memcpy(&pair, reinterpret_cast<const char*>(&x) + 4 * p, 4);
+  return _mm256_set1_epi32(pair);
+}
+
+static inline __m256 load_f16(const std::uint8_t* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+static inline __m256 load_i8(const std::uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+
+// Scale and minimum of tile rows r .. r + 7 for group g; `unit` has the header of the K formats.
+template <PackFormat F>
+static inline __attribute__((always_inline)) void load_scale(const std::uint8_t* unit,
+                                                             const std::uint8_t* scales, int g, int r,
+                                                             __m256& scale, __m256& minimum) {
+  const std::uint8_t* d = (F.super ? unit : scales) + 2 * r;
+  scale = load_f16(d);
+  if constexpr (F.super) scale = _mm256_mul_ps(scale, load_i8(scales + kTile * g + r));
+  if constexpr (F.affine) {
+    minimum = load_f16(d + 2 * kTile);
+    if constexpr (F.super)
+      minimum = _mm256_mul_ps(_mm256_xor_ps(minimum, _mm256_set1_ps(-0.0f)),
+                              load_i8(scales + kTile * (F.groups + g) + r));
+  }
+}
+
+// What a group's sums begin with: the correction of the symmetric formats.
+template <bool Affine>
+static inline __m256i first_sum(std::uint32_t correction) {
+  return Affine ? _mm256_setzero_si256() : _mm256_set1_epi32(static_cast<std::int32_t>(correction));
+}
+
+// A group's share of the result (README, "The arithmetic of block formats").
+template <bool Affine>
+static inline __attribute__((always_inline)) __m256 add_group(__m256 acc, __m256i sum, __m256 w_scale,
+                                                              __m256 w_minimum, float x_scale,
+                                                              std::uint32_t correction) {
+  acc = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(w_scale, _mm256_set1_ps(x_scale)), acc);
+  if constexpr (Affine)
+    acc = _mm256_fmadd_ps(w_minimum, _mm256_set1_ps(__builtin_bit_cast(float, correction)), acc);
+  return acc;
+}
+
+static inline void store_row(const __m256 (&acc)[2], std::int64_t row, int first, const OutTile& out) {
+  alignas(32) float values[kTile];
+  _mm256_store_ps(values, acc[0]);
+  _mm256_store_ps(values + 8, acc[1]);
+  float* to = out.out + row * out.out_stride + first;
+  for (int r = 0; r < kTile && first + r < out.live; ++r)
+    to[r] = out.bias ? values[r] + out.bias[first + r] : values[r];
+}
+
+}  // namespace consort::matmul_detail
