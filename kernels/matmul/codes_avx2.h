@@ -120,12 +120,18 @@ static inline __attribute__((always_inline)) __m256 add_group(__m256 acc, __m256
 }
 
 static inline void store_row(const __m256 (&acc)[2], std::int64_t row, int first, const OutTile& out) {
+  float* to = out.out + row * out.out_stride + first;
+  const float* bias = out.bias ? out.bias + first : nullptr;
+  const int live = out.live - first;
+  if (live >= kTile) {
+    for (int h = 0; h < 2; ++h)
+      _mm256_storeu_ps(to + 8 * h, bias ? _mm256_add_ps(acc[h], _mm256_loadu_ps(bias + 8 * h)) : acc[h]);
+    return;
+  }
   alignas(32) float values[kTile];
   _mm256_store_ps(values, acc[0]);
   _mm256_store_ps(values + 8, acc[1]);
-  float* to = out.out + row * out.out_stride + first;
-  for (int r = 0; r < kTile && first + r < out.live; ++r)
-    to[r] = out.bias ? values[r] + out.bias[first + r] : values[r];
+  for (int r = 0; r < live; ++r) to[r] = bias ? values[r] + bias[r] : values[r];
 }
 
 }  // namespace consort::matmul_detail

@@ -102,8 +102,8 @@ void unpacked_rows_avx2(DType type, const UnpackedTile* w, int tiles, const Acti
 
 const KernelTable& avx2_kernels() {
   static constexpr KernelTable table{
-      1,           kPackedAvx2,        kUnpackedWords, quantise_avx2, packed_rows_avx2,
-      unpack_avx2, unpacked_rows_avx2, plain_rows_avx2};
+      1,           kPackedAvx2,        kUnpackedWords,  kPlainPanelAvx2, quantise_avx2, packed_rows_avx2,
+      unpack_avx2, unpacked_rows_avx2, plain_rows_avx2, interleave_avx2};
   return table;
 }
 

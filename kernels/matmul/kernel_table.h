@@ -48,9 +48,10 @@ struct Corrections {
 
 // A tile unpacked for use by many rows of x (and by the routes without an own packed kernel).
 struct UnpackedTile {
-  std::uint8_t* codes = nullptr;  // [cols / 32][8][64], as in layout.h; AVX2: [cols / 2][16][2] words (codes_avx2.h)
-  float* scales = nullptr;        // [cols / 32][groups][16]
-  float* minimums = nullptr;      // the same; affine formats only
+  std::uint8_t* codes =
+      nullptr;  // [cols / 32][8][64], as in layout.h; AVX2: [cols / 2][16][2] words (codes_avx2.h)
+  float* scales = nullptr;    // [cols / 32][groups][16]
+  float* minimums = nullptr;  // the same; affine formats only
 };
 
 // One tile's (or `tiles` neighbouring tiles') share of out for some rows.
@@ -61,10 +62,19 @@ struct OutTile {
   const float* bias = nullptr;  // at the same column, or none
 };
 
+// The rows of x for the plain formats: `stride` floats apart, or in panels of KernelTable::plain_panel (the
+// last may be smaller) in which element k of row r of R is entry k R + r, so that a step of k reads one cache
+// line.
+struct PlainRows {
+  const float* x = nullptr;
+  std::int64_t stride = 0;  // of plain rows
+};
+
 struct KernelTable {
   int panel;           // rows of x that stand beside each other
   int packed_up_to;    // rows that packed_rows takes; 0 where the set has none
   int unpacked_block;  // bytes of an unpacked block's codes
+  int plain_panel;     // rows of a panel of PlainRows; 1: rows as they are. A single row always is
   // Quantises blocks [first, last) of every row of a panel.
   void (*quantise)(const PanelToQuantise& panel, std::int64_t first, std::int64_t last);
   // out rows [0, rows) = one packed tile times rows [0, rows) of x, for few rows.
@@ -75,8 +85,10 @@ struct KernelTable {
   void (*unpacked_rows)(DType type, const UnpackedTile* w, int tiles, const Activations& x,
                         const std::uint32_t* corrections, std::int64_t rows, const OutTile& out);
   // Plain formats: `tiles` (at most kPlainTiles) neighbouring packed tiles times rows [0, rows) of x.
-  void (*plain_rows)(DType type, const std::uint8_t* tile, int tiles, const float* x, std::int64_t x_stride,
-                     std::int64_t cols, std::int64_t rows, const OutTile& out);
+  void (*plain_rows)(DType type, const std::uint8_t* tile, int tiles, const PlainRows& x, std::int64_t cols,
+                     std::int64_t rows, const OutTile& out);
+  // Makes a panel of at most plain_panel rows; null with panels of one.
+  void (*interleave)(const PlainRows& x, std::int64_t cols, int rows, float* panel);
 };
 
 inline constexpr int kPlainTiles = 4;

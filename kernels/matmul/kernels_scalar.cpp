@@ -139,15 +139,15 @@ float plain_value(DType type, const std::uint8_t* p) {
   return type == DType::kF16 ? f16_to_f32(bits) : bf16_to_f32(bits);
 }
 
-void plain_rows(DType type, const std::uint8_t* tile, int tiles, const float* x, std::int64_t x_stride,
-                std::int64_t cols, std::int64_t rows, const OutTile& out) {
+void plain_rows(DType type, const std::uint8_t* tile, int tiles, const PlainRows& x, std::int64_t cols,
+                std::int64_t rows, const OutTile& out) {
   for (int t = 0; t < tiles; ++t) {
     const std::uint8_t* w = tile + t * tile_bytes(type, static_cast<std::size_t>(cols));
     for (std::int64_t m = 0; m < rows; ++m) {
       float acc[kTile] = {};
       for (std::int64_t k = 0; k < cols; ++k)
         for (int r = 0; r < kTile; ++r)
-          acc[r] = std::fma(plain_value(type, w + (k * kTile + r) * plain_bytes(type)), x[m * x_stride + k],
+          acc[r] = std::fma(plain_value(type, w + (k * kTile + r) * plain_bytes(type)), x.x[m * x.stride + k],
                             acc[r]);
       store(acc, m, kTile * t, out);
     }
@@ -157,7 +157,7 @@ void plain_rows(DType type, const std::uint8_t* tile, int tiles, const float* x,
 }  // namespace
 
 const KernelTable& scalar_kernels() {
-  static const KernelTable table{1, 0, 512, quantise, nullptr, unpack, unpacked_rows, plain_rows};
+  static const KernelTable table{1, 0, 512, 1, quantise, nullptr, unpack, unpacked_rows, plain_rows, nullptr};
   return table;
 }
 

@@ -70,6 +70,7 @@ class Batch {
 
   void run() {
     if (kind_count_ > 0) quantise();
+    if (panels_ != nullptr) interleave();
     const std::size_t grain = rows_ == 1 ? 2 : 1;
     exec_.threads.parallel_for(steps_, grain, [&](std::size_t begin, std::size_t end, int worker) {
       for (std::size_t s = begin; s < end; ++s) step(s, worker);
@@ -85,10 +86,15 @@ class Batch {
     task = Task{&job, nullptr, steps_, is_plain(type) ? kPlainTiles : from_packed() ? 1 : kQuantTiles};
     const std::int64_t tiles = (job.weights->rows() + kTile - 1) / kTile;
     steps_ += static_cast<std::size_t>((tiles + task.step_tiles - 1) / task.step_tiles);
-    if (is_plain(type)) return;
+    if (is_plain(type)) {
+      if (panels_ == nullptr && rows_ > 1 && table_.plain_panel > 1)
+        panels_ = exec_.scratch.take_array<float>(static_cast<std::size_t>(rows_ * cols_)).data();
+      return;
+    }
     if (kind_count_ == 0) take_activations();
     task.corrections = kind_for(pack_format(type)).bits;
-    if (!from_packed() && unpacked_.empty()) unpacked_.take(exec_, cols_, static_cast<std::size_t>(table_.unpacked_block));
+    if (!from_packed() && unpacked_.empty())
+      unpacked_.take(exec_, cols_, static_cast<std::size_t>(table_.unpacked_block));
   }
 
   void take_activations() {
@@ -136,6 +142,15 @@ class Batch {
       fill_corrections(kinds_[i], quantised_, at + first * rows, at + last * rows);
   }
 
+  void interleave() {
+    const std::int64_t panel = table_.plain_panel;
+    exec_.threads.parallel_for((rows_ + panel - 1) / panel, 4, [&](std::size_t begin, std::size_t end, int) {
+      for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p)
+        table_.interleave({x_.as<float>() + p * panel * x_stride_, x_stride_}, cols_,
+                          static_cast<int>(std::min(panel, rows_ - p * panel)), panels_ + p * panel * cols_);
+    });
+  }
+
   void step(std::size_t s, int worker) {
     std::size_t i = tasks_.size() - 1;
     while (tasks_[i].first_step > s) --i;
@@ -151,7 +166,8 @@ class Batch {
     const auto* tile = reinterpret_cast<const std::uint8_t*>(w.data()) + first_tile * tile_size;
     const int tiles = (live + kTile - 1) / kTile;
     if (is_plain(w.dtype())) {
-      table_.plain_rows(w.dtype(), tile, tiles, x_.as<float>(), x_stride_, cols_, rows_, out);
+      const PlainRows rows = panels_ != nullptr ? PlainRows{panels_} : PlainRows{x_.as<float>(), x_stride_};
+      table_.plain_rows(w.dtype(), tile, tiles, rows, cols_, rows_, out);
     } else if (from_packed()) {
       table_.packed_rows(w.dtype(), tile, quantised_, task.corrections, rows_, out);
     } else {
@@ -194,6 +210,7 @@ class Batch {
   std::size_t kind_count_ = 0;
   std::size_t steps_ = 0;
   Activations quantised_;
+  float* panels_ = nullptr;  // x for plain formats, where they are multiplied in panels
   UnpackRoom unpacked_;
 };
 

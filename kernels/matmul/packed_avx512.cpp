@@ -306,8 +306,16 @@ void unpacked_rows_avx512(DType type, const UnpackedTile* w, int tiles, const Ac
 }
 
 const KernelTable& avx512_kernels() {
-  static constexpr KernelTable table{
-      kPanel, 16, 512, quantise, packed_rows_avx512, unpack_avx512, unpacked_rows_avx512, plain_rows_avx512};
+  static constexpr KernelTable table{kPanel,
+                                     16,
+                                     512,
+                                     1,
+                                     quantise,
+                                     packed_rows_avx512,
+                                     unpack_avx512,
+                                     unpacked_rows_avx512,
+                                     plain_rows_avx512,
+                                     nullptr};
   return table;
 }
 

@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "kernels/matmul/avx2_parts.h"
+#include "kernels/matmul/codes_avx2.h"
 
 namespace consort::matmul_detail {
 namespace {
@@ -14,53 +15,104 @@ inline __attribute__((always_inline)) __m256 load8(const std::uint8_t* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
 
-// Rows rows times one tile (two vectors a row): 12 accumulators of the 16 registers with 6 rows.
+// A panel of Rows rows times one tile.
 template <DType Type, int Rows>
-void rows_by_tile(const std::uint8_t* w, const float* x, std::int64_t x_stride, std::int64_t cols,
-                  const OutTile& out, int first, std::int64_t row) {
+void panel_by_tile(const std::uint8_t* w, const float* x, std::int64_t cols, const OutTile& out, int first,
+                   std::int64_t row) {
   __m256 acc[Rows][2];
 #pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
-  x += row * x_stride;
   constexpr std::int64_t kStep = kTile * plain_bytes(Type);
+#pragma GCC unroll 4
   for (std::int64_t k = 0; k < cols; ++k) {
     const __m256 low = load8<Type>(w + k * kStep), high = load8<Type>(w + k * kStep + kStep / 2);
 #pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m) {
-      const __m256 xk = _mm256_broadcast_ss(x + m * x_stride + k);
+      const __m256 xk = _mm256_broadcast_ss(x + k * Rows + m);
       acc[m][0] = _mm256_fmadd_ps(low, xk, acc[m][0]);
       acc[m][1] = _mm256_fmadd_ps(high, xk, acc[m][1]);
     }
   }
 #pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m) {
-    alignas(32) float values[kTile];
-    _mm256_store_ps(values, acc[m][0]);
-    _mm256_store_ps(values + 8, acc[m][1]);
-    float* to = out.out + (row + m) * out.out_stride + first;
-    for (int r = 0; r < kTile && first + r < out.live; ++r)
-      to[r] = out.bias ? values[r] + out.bias[first + r] : values[r];
-  }
+  for (int m = 0; m < Rows; ++m) store_row(acc[m], row + m, first, out);
 }
 
 template <DType Type>
-void all_rows(const std::uint8_t* w, int tiles, const float* x, std::int64_t x_stride, std::int64_t cols,
-              std::int64_t rows, const OutTile& out) {
+void all_rows(const std::uint8_t* w, int tiles, const float* x, std::int64_t cols, std::int64_t rows,
+              const OutTile& out) {
   for (int t = 0; t < tiles; ++t, w += tile_bytes(Type, static_cast<std::size_t>(cols))) {
+    const int first = kTile * t;
     std::int64_t m = 0;
-    for (; m + 6 <= rows; m += 6) rows_by_tile<Type, 6>(w, x, x_stride, cols, out, kTile * t, m);
-    for (; m + 2 <= rows; m += 2) rows_by_tile<Type, 2>(w, x, x_stride, cols, out, kTile * t, m);
-    if (m < rows) rows_by_tile<Type, 1>(w, x, x_stride, cols, out, kTile * t, m);
+    for (; m + kPlainPanelAvx2 <= rows; m += kPlainPanelAvx2)
+      panel_by_tile<Type, kPlainPanelAvx2>(w, x + m * cols, cols, out, first, m);
+    static_assert(kPlainPanelAvx2 == 6);
+    switch (rows - m) {
+      case 5:
+        panel_by_tile<Type, 5>(w, x + m * cols, cols, out, first, m);
+        break;
+      case 4:
+        panel_by_tile<Type, 4>(w, x + m * cols, cols, out, first, m);
+        break;
+      case 3:
+        panel_by_tile<Type, 3>(w, x + m * cols, cols, out, first, m);
+        break;
+      case 2:
+        panel_by_tile<Type, 2>(w, x + m * cols, cols, out, first, m);
+        break;
+      case 1:
+        panel_by_tile<Type, 1>(w, x + m * cols, cols, out, first, m);
+        break;
+      default:
+        break;
+    }
   }
+}
+
+// Columns k .. k + 3 of four rows, a column beside the other in `stride` steps of the panel.
+inline void interleave4(const float* const (&rows)[4], std::int64_t k, std::int64_t stride, float* to) {
+  __m128 a = _mm_loadu_ps(rows[0] + k), b = _mm_loadu_ps(rows[1] + k), c = _mm_loadu_ps(rows[2] + k),
+         d = _mm_loadu_ps(rows[3] + k);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(to, a);
+  _mm_storeu_ps(to + stride, b);
+  _mm_storeu_ps(to + 2 * stride, c);
+  _mm_storeu_ps(to + 3 * stride, d);
+}
+
+// The same for two rows.
+inline void interleave2(const float* row0, const float* row1, std::int64_t k, std::int64_t stride,
+                        float* to) {
+  const __m128 a = _mm_loadu_ps(row0 + k), b = _mm_loadu_ps(row1 + k);
+  const __m128 low = _mm_unpacklo_ps(a, b), high = _mm_unpackhi_ps(a, b);
+  _mm_storel_pi(reinterpret_cast<__m64*>(to), low);
+  _mm_storeh_pi(reinterpret_cast<__m64*>(to + stride), low);
+  _mm_storel_pi(reinterpret_cast<__m64*>(to + 2 * stride), high);
+  _mm_storeh_pi(reinterpret_cast<__m64*>(to + 3 * stride), high);
 }
 
 }  // namespace
 
-void plain_rows_avx2(DType type, const std::uint8_t* tile, int tiles, const float* x, std::int64_t x_stride,
-                     std::int64_t cols, std::int64_t rows, const OutTile& out) {
-  if (type == DType::kF32) return all_rows<DType::kF32>(tile, tiles, x, x_stride, cols, rows, out);
-  if (type == DType::kF16) return all_rows<DType::kF16>(tile, tiles, x, x_stride, cols, rows, out);
-  all_rows<DType::kBF16>(tile, tiles, x, x_stride, cols, rows, out);
+void interleave_avx2(const PlainRows& x, std::int64_t cols, int rows, float* panel) {
+  const auto row = [&](int r) { return x.x + r * x.stride; };
+  const std::int64_t fours = cols / 4 * 4;
+  int done = 0;  // rows
+  if (rows >= 4) {
+    const float* const four[4] = {row(0), row(1), row(2), row(3)};
+    for (std::int64_t k = 0; k < fours; k += 4) interleave4(four, k, rows, panel + k * rows);
+    done = 4;
+  }
+  for (; done + 2 <= rows; done += 2)
+    for (std::int64_t k = 0; k < fours; k += 4)
+      interleave2(row(done), row(done + 1), k, rows, panel + k * rows + done);
+  for (int r = 0; r < rows; ++r)
+    for (std::int64_t k = r < done ? fours : 0; k < cols; ++k) panel[k * rows + r] = row(r)[k];
+}
+
+void plain_rows_avx2(DType type, const std::uint8_t* tile, int tiles, const PlainRows& x, std::int64_t cols,
+                     std::int64_t rows, const OutTile& out) {
+  if (type == DType::kF32) return all_rows<DType::kF32>(tile, tiles, x.x, cols, rows, out);
+  if (type == DType::kF16) return all_rows<DType::kF16>(tile, tiles, x.x, cols, rows, out);
+  all_rows<DType::kBF16>(tile, tiles, x.x, cols, rows, out);
 }
 
 }  // namespace consort::matmul_detail

@@ -85,11 +85,11 @@ void by_tiles(const std::uint8_t* w, int tiles, const float* x, std::int64_t x_s
 
 }  // namespace
 
-void plain_rows_avx512(DType type, const std::uint8_t* tile, int tiles, const float* x, std::int64_t x_stride,
-                       std::int64_t cols, std::int64_t rows, const OutTile& out) {
-  if (type == DType::kF32) return by_tiles<DType::kF32>(tile, tiles, x, x_stride, cols, rows, out);
-  if (type == DType::kF16) return by_tiles<DType::kF16>(tile, tiles, x, x_stride, cols, rows, out);
-  by_tiles<DType::kBF16>(tile, tiles, x, x_stride, cols, rows, out);
+void plain_rows_avx512(DType type, const std::uint8_t* tile, int tiles, const PlainRows& x, std::int64_t cols,
+                       std::int64_t rows, const OutTile& out) {
+  if (type == DType::kF32) return by_tiles<DType::kF32>(tile, tiles, x.x, x.stride, cols, rows, out);
+  if (type == DType::kF16) return by_tiles<DType::kF16>(tile, tiles, x.x, x.stride, cols, rows, out);
+  by_tiles<DType::kBF16>(tile, tiles, x.x, x.stride, cols, rows, out);
 }
 
 }  // namespace consort::matmul_detail
