@@ -11,8 +11,11 @@ namespace {
 using namespace int16_matmul_detail;
 
 constexpr std::int64_t kBlockBytes = 256 << 10;  // of a step's codes of x: half of a small second cache
-constexpr std::int64_t kBlockTiles = 8;          // a step's outputs: 128
+constexpr std::int64_t kBlockTiles = 8;          // a step's outputs: at most 128
+constexpr std::int64_t kFewTiles = 2;            // and at least 32
 constexpr std::int64_t kFewRows = 24;            // up to these: short steps, so that all threads have work
+// Steps a thread, if outputs suffice: with three for two threads one would wait for a third of the time.
+constexpr std::int64_t kStepsAThread = 8;
 
 std::int64_t tiles_of(std::int64_t outputs) {
   return (outputs + kTile - 1) / kTile;
@@ -24,18 +27,20 @@ std::int64_t row_stride(const TensorView& v) {
 Rows quantise(Exec& exec, TensorView x) {
   const std::int64_t rows = x.rows(), cols = x.cols(), stride = row_stride(x);
   const std::int64_t code_stride = (cols + 31) / 32 * 32, pieces = (cols + kPiece - 1) / kPiece;
-  const std::span codes = exec.scratch.take_array<std::int16_t>(
-      static_cast<std::size_t>((rows + kPanelRows - 1) * code_stride));
+  const std::span codes =
+      exec.scratch.take_array<std::int16_t>(static_cast<std::size_t>((rows + kPanelRows - 1) * code_stride));
   std::fill(codes.end() - (kPanelRows - 1) * code_stride, codes.end(), std::int16_t{0});
   const std::span scales = exec.scratch.take_array<float>(static_cast<std::size_t>(rows * pieces));
-  const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, cols)));
-  exec.threads.parallel_for(static_cast<std::size_t>(rows), grain, [&](std::size_t begin, std::size_t end, int) {
-    for (auto m = static_cast<std::int64_t>(begin); m < static_cast<std::int64_t>(end); ++m) {
-      const QuantiseArgs args{x.as<float>() + m * stride, cols, codes.data() + m * code_stride,
-                              scales.data() + m * pieces};
-      CONSORT_ISA_CALL(exec.isa, int16_quantise_row, args);
-    }
-  });
+  const auto grain =
+      static_cast<std::size_t>(std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, cols)));
+  exec.threads.parallel_for(
+      static_cast<std::size_t>(rows), grain, [&](std::size_t begin, std::size_t end, int) {
+        for (auto m = static_cast<std::int64_t>(begin); m < static_cast<std::int64_t>(end); ++m) {
+          const QuantiseArgs args{x.as<float>() + m * stride, cols, codes.data() + m * code_stride,
+                                  scales.data() + m * pieces};
+          CONSORT_ISA_CALL(exec.isa, int16_quantise_row, args);
+        }
+      });
   return {codes.data(), code_stride, scales.data(), pieces, rows};
 }
 
@@ -69,13 +74,17 @@ void run_step(Isa isa, const Rows& all, const Step& step) {
 // How a call is cut into steps: blocks of rows outside, the jobs' blocks of tiles inside.
 class Plan {
  public:
-  Plan(std::span<const Int16Job> jobs, const Rows& x)
-      : jobs_(jobs), rows_(x.rows), block_tiles_(x.rows <= kFewRows ? 2 : kBlockTiles) {
+  Plan(std::span<const Int16Job> jobs, const Rows& x, int threads)
+      : jobs_(jobs), rows_(x.rows), block_tiles_(x.rows <= kFewRows ? kFewTiles : kBlockTiles) {
     // Blocks of equal size, whole panels.
     const std::int64_t most = std::max<std::int64_t>(4, kBlockBytes / (2 * x.stride) / kPanelRows);
     const std::int64_t panels = (rows_ + kPanelRows - 1) / kPanelRows, blocks = (panels + most - 1) / most;
     block_rows_ = (panels + blocks - 1) / blocks * kPanelRows;
-    for (const Int16Job& job : jobs) column_blocks_ += blocks_of(job);
+    for (;; block_tiles_ /= 2) {
+      column_blocks_ = 0;
+      for (const Int16Job& job : jobs) column_blocks_ += blocks_of(job);
+      if (threads == 1 || block_tiles_ <= kFewTiles || steps() >= kStepsAThread * threads) return;
+    }
   }
   std::int64_t steps() const { return (rows_ + block_rows_ - 1) / block_rows_ * column_blocks_; }
   Step at(std::int64_t index) const {
@@ -109,7 +118,7 @@ void int16_matmul(Exec& exec, TensorView x, std::span<const Int16Job> jobs) {
            job.out.cols() == job.weights->rows());
   const ScratchArena::Mark mark(exec.scratch);
   const Rows rows = quantise(exec, x);
-  const Plan plan(jobs, rows);
+  const Plan plan(jobs, rows, exec.threads.size());
   exec.threads.parallel_for(static_cast<std::size_t>(plan.steps()), 1,
                             [&](std::size_t begin, std::size_t end, int) {
                               for (std::size_t i = begin; i < end; ++i)

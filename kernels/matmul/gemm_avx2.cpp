@@ -101,9 +101,16 @@ void unpacked_rows_avx2(DType type, const UnpackedTile* w, int tiles, const Acti
 }  // namespace
 
 const KernelTable& avx2_kernels() {
-  static constexpr KernelTable table{
-      1,           kPackedAvx2,        kUnpackedWords,  kPlainPanelAvx2, quantise_avx2, packed_rows_avx2,
-      unpack_avx2, unpacked_rows_avx2, plain_rows_avx2, interleave_avx2};
+  static constexpr KernelTable table{.packed_up_to = kPackedAvx2,
+                                     .unpacked_block = kUnpackedWords,
+                                     .plain_tiles = 2,
+                                     .plain_panel = kPlainPanelAvx2,
+                                     .quantise = quantise_avx2,
+                                     .packed_rows = packed_rows_avx2,
+                                     .unpack = unpack_avx2,
+                                     .unpacked_rows = unpacked_rows_avx2,
+                                     .plain_rows = plain_rows_avx2,
+                                     .interleave = interleave_avx2};
   return table;
 }
 

@@ -62,6 +62,8 @@ struct OutTile {
   const float* bias = nullptr;  // at the same column, or none
 };
 
+inline constexpr int kPlainTiles = 4;
+
 // The rows of x for the plain formats: `stride` floats apart, or in panels of KernelTable::plain_panel (the
 // last may be smaller) in which element k of row r of R is entry k R + r, so that a step of k reads one cache
 // line.
@@ -71,27 +73,26 @@ struct PlainRows {
 };
 
 struct KernelTable {
-  int panel;           // rows of x that stand beside each other
-  int packed_up_to;    // rows that packed_rows takes; 0 where the set has none
-  int unpacked_block;  // bytes of an unpacked block's codes
-  int plain_panel;     // rows of a panel of PlainRows; 1: rows as they are. A single row always is
+  int panel = 1;                  // rows of x that stand beside each other
+  int packed_up_to = 0;           // rows that packed_rows takes; 0 where the set has none
+  int unpacked_block = 512;       // bytes of an unpacked block's codes
+  int plain_tiles = kPlainTiles;  // neighbouring tiles of plain formats in a step, at most kPlainTiles
+  int plain_panel = 1;            // rows of a panel of PlainRows; 1: rows as they are. A single row always is
   // Quantises blocks [first, last) of every row of a panel.
-  void (*quantise)(const PanelToQuantise& panel, std::int64_t first, std::int64_t last);
+  void (*quantise)(const PanelToQuantise& panel, std::int64_t first, std::int64_t last) = nullptr;
   // out rows [0, rows) = one packed tile times rows [0, rows) of x, for few rows.
   void (*packed_rows)(DType type, const std::uint8_t* tile, const Activations& x,
-                      const std::uint32_t* corrections, std::int64_t rows, const OutTile& out);
-  void (*unpack)(DType type, const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to);
+                      const std::uint32_t* corrections, std::int64_t rows, const OutTile& out) = nullptr;
+  void (*unpack)(DType type, const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to) = nullptr;
   // out rows [0, rows) = `tiles` (1 or 2) unpacked tiles times rows [0, rows) of x.
   void (*unpacked_rows)(DType type, const UnpackedTile* w, int tiles, const Activations& x,
-                        const std::uint32_t* corrections, std::int64_t rows, const OutTile& out);
+                        const std::uint32_t* corrections, std::int64_t rows, const OutTile& out) = nullptr;
   // Plain formats: `tiles` (at most kPlainTiles) neighbouring packed tiles times rows [0, rows) of x.
   void (*plain_rows)(DType type, const std::uint8_t* tile, int tiles, const PlainRows& x, std::int64_t cols,
-                     std::int64_t rows, const OutTile& out);
+                     std::int64_t rows, const OutTile& out) = nullptr;
   // Makes a panel of at most plain_panel rows; null with panels of one.
-  void (*interleave)(const PlainRows& x, std::int64_t cols, int rows, float* panel);
+  void (*interleave)(const PlainRows& x, std::int64_t cols, int rows, float* panel) = nullptr;
 };
-
-inline constexpr int kPlainTiles = 4;
 
 const KernelTable& scalar_kernels();
 const KernelTable& avx2_kernels();

@@ -157,7 +157,8 @@ void plain_rows(DType type, const std::uint8_t* tile, int tiles, const PlainRows
 }  // namespace
 
 const KernelTable& scalar_kernels() {
-  static const KernelTable table{1, 0, 512, 1, quantise, nullptr, unpack, unpacked_rows, plain_rows, nullptr};
+  static constexpr KernelTable table{
+      .quantise = quantise, .unpack = unpack, .unpacked_rows = unpacked_rows, .plain_rows = plain_rows};
   return table;
 }
 

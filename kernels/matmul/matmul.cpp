@@ -83,7 +83,7 @@ class Batch {
   void plan(const MatmulJob& job, Task& task) {
     assert(job.weights->cols() == cols_ && job.out.rows() == rows_ && job.out.cols() == job.weights->rows());
     const DType type = job.weights->dtype();
-    task = Task{&job, nullptr, steps_, is_plain(type) ? kPlainTiles : from_packed() ? 1 : kQuantTiles};
+    task = Task{&job, nullptr, steps_, is_plain(type) ? table_.plain_tiles : from_packed() ? 1 : kQuantTiles};
     const std::int64_t tiles = (job.weights->rows() + kTile - 1) / kTile;
     steps_ += static_cast<std::size_t>((tiles + task.step_tiles - 1) / task.step_tiles);
     if (is_plain(type)) {

@@ -306,16 +306,13 @@ void unpacked_rows_avx512(DType type, const UnpackedTile* w, int tiles, const Ac
 }
 
 const KernelTable& avx512_kernels() {
-  static constexpr KernelTable table{kPanel,
-                                     16,
-                                     512,
-                                     1,
-                                     quantise,
-                                     packed_rows_avx512,
-                                     unpack_avx512,
-                                     unpacked_rows_avx512,
-                                     plain_rows_avx512,
-                                     nullptr};
+  static constexpr KernelTable table{.panel = kPanel,
+                                     .packed_up_to = 16,
+                                     .quantise = quantise,
+                                     .packed_rows = packed_rows_avx512,
+                                     .unpack = unpack_avx512,
+                                     .unpacked_rows = unpacked_rows_avx512,
+                                     .plain_rows = plain_rows_avx512};
   return table;
 }
 
