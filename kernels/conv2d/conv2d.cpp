@@ -10,7 +10,8 @@ namespace consort {
 namespace {
 
 constexpr std::int64_t kTileLanes = 16;
-// Rows of a task: several blocks of 14 (AVX-512) or 6 (AVX2), so that weights in the second-level cache serve all.
+// Rows of a task: several blocks of 14 (AVX-512) or 6 (AVX2), so that weights in the second-level cache serve
+// all.
 constexpr std::int64_t kTaskRows = 84;
 // Weights of a task; a quarter of a second-level cache of 2 MiB stays free for the rows.
 constexpr std::int64_t kTaskWeightBytes = 512 << 10;
@@ -111,10 +112,10 @@ void conv2d(Exec& exec, TensorView x, const ConvWeights& weights, const ConvShap
   if (!pointwise) grid.task_tiles = tiles + tiles % 2;  // a window is copied once for all outputs
   const ScratchArena::Mark mark(exec.scratch);
   const Windows windows{x, shape, out.dims[1], out.dims[2]};
-  const std::size_t window_floats =
-      pointwise ? 0 : static_cast<std::size_t>(kTaskRows * weights.k() + 15) / 16 * 16;
+  // Of a task: its windows, or its rows in the kernel's order.
+  const std::size_t room_floats = static_cast<std::size_t>(kTaskRows * weights.k() + 15) / 16 * 16;
   const std::span<float> room =
-      exec.scratch.take_array<float>(window_floats * static_cast<std::size_t>(exec.threads.size()));
+      exec.scratch.take_array<float>(room_floats * static_cast<std::size_t>(exec.threads.size()));
   exec.threads.parallel_for(grid.tasks(), 1, [&](std::size_t begin, std::size_t end, int worker) {
     for (std::size_t i = begin; i < end; ++i) {
       const std::int64_t row_task = static_cast<std::int64_t>(i) % grid.row_tasks;
@@ -124,10 +125,11 @@ void conv2d(Exec& exec, TensorView x, const ConvWeights& weights, const ConvShap
       const std::int64_t at = row * weights.outputs() + first_tile * kTileLanes;
       a.out = out.as<float>() + at;
       a.residual = residual.data != nullptr ? residual.as<float>() + at : nullptr;
+      float* to = room.data() + room_floats * static_cast<std::size_t>(worker);
       if (pointwise) {
         a.x = x.as<float>() + row * weights.k();
+        a.room = to;
       } else {
-        float* to = room.data() + window_floats * static_cast<std::size_t>(worker);
         windows.copy(row, static_cast<std::int64_t>(a.rows), to);
         a.x = to;
       }

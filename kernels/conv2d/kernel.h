@@ -11,6 +11,7 @@ namespace consort {
 struct ConvRows {
   const float* x = nullptr;  // [rows][k]
   std::size_t x_stride = 0, rows = 0, k = 0;
+  float* room = nullptr;           // [rows][k] for the kernel's own order of x, or null
   const float* weights = nullptr;  // the first tile
   const float* bias = nullptr;     // padded to whole tiles
   std::size_t tiles = 0, outputs = 0;

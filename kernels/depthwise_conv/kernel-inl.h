@@ -74,7 +74,7 @@ inline void depthwise_channels(const DepthwiseRow& r, std::size_t channel, std::
 }
 
 template <int Kernel, int Stride>
-void depthwise_all(const DepthwiseRow& r) {
+void depthwise_any(const DepthwiseRow& r) {
   constexpr std::size_t kWide = kLanes * kGroups;
   std::size_t channel = 0;
   for (; channel + kWide <= r.channels; channel += kWide)
@@ -84,6 +84,65 @@ void depthwise_all(const DepthwiseRow& r) {
   if (channel < r.channels) depthwise_channels<0, 0, 1>(r, channel, r.channels - channel);
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// Columns outputs of eight channels. A pixel is read once for all outputs that see it, in the order in which
+// each of them adds up its window: 0.6 to 0.9 loads a product, where a pass for each column of the window
+// reads one and its pointer.
+template <int Kernel, int Stride, int Columns>
+CONSORT_LANE_FN void depthwise_eight(const DepthwiseRow& r, std::size_t column, std::size_t channel) {
+  __m256 acc[Columns];
+#pragma GCC unroll 8
+  for (int o = 0; o < Columns; ++o) acc[o] = _mm256_setzero_ps();
+#pragma GCC unroll 1
+  for (std::size_t ky = 0; ky < Kernel; ++ky) {
+    const float* const* pixels = r.pixels + ky * r.columns + column * Stride;
+    const float* weights = r.weights + ky * Kernel * r.channels + channel;
+    __m256 w[Kernel];
+#pragma GCC unroll 5
+    for (int kx = 0; kx < Kernel; ++kx)
+      w[kx] = _mm256_loadu_ps(weights + static_cast<std::size_t>(kx) * r.channels);
+#pragma GCC unroll 20
+    for (int p = 0; p < (Columns - 1) * Stride + Kernel; ++p) {
+      const __m256 pixel = _mm256_loadu_ps(pixels[p] + channel);
+#pragma GCC unroll 5
+      for (int kx = 0; kx < Kernel; ++kx)
+        if (p >= kx && (p - kx) % Stride == 0 && (p - kx) / Stride < Columns)
+          acc[(p - kx) / Stride] = _mm256_fmadd_ps(pixel, w[kx], acc[(p - kx) / Stride]);
+    }
+  }
+  const __m256 bias = _mm256_loadu_ps(r.bias + channel), low = _mm256_setzero_ps(),
+               high = _mm256_set1_ps(6.0f);
+#pragma GCC unroll 8
+  for (int o = 0; o < Columns; ++o) {
+    __m256 v = _mm256_add_ps(acc[o], bias);
+    if (r.activation == ConvActivation::kRelu6) v = _mm256_min_ps(high, _mm256_max_ps(low, v));
+    _mm256_storeu_ps(r.out + (column + static_cast<std::size_t>(o)) * r.channels + channel, v);
+  }
+}
+
+// Columns outputs from `column` on, all whole groups of eight channels.
+template <int Kernel, int Stride, int Columns>
+inline void depthwise_eights(const DepthwiseRow& r, std::size_t column) {
+  for (std::size_t channel = 0; channel + 8 <= r.channels; channel += 8)
+    depthwise_eight<Kernel, Stride, Columns>(r, column, channel);
+}
+
+template <int Kernel, int Stride>
+void depthwise_all(const DepthwiseRow& r) {
+  std::size_t column = 0;
+  for (; column + 7 <= r.out_columns; column += 7) depthwise_eights<Kernel, Stride, 7>(r, column);
+  for (; column + 3 <= r.out_columns; column += 3) depthwise_eights<Kernel, Stride, 3>(r, column);
+  for (; column < r.out_columns; ++column) depthwise_eights<Kernel, Stride, 1>(r, column);
+  const std::size_t channel = r.channels / 8 * 8;
+  if (channel < r.channels) depthwise_channels<0, 0, 1>(r, channel, r.channels - channel);
+}
+#else
+template <int Kernel, int Stride>
+void depthwise_all(const DepthwiseRow& r) {
+  depthwise_any<Kernel, Stride>(r);
+}
+#endif
+
 void depthwise_row(const DepthwiseRow& r) {
   if (r.kernel_h == r.kernel_w) {
     if (r.kernel_w == 3 && r.stride == 1) return depthwise_all<3, 1>(r);
@@ -91,7 +150,7 @@ void depthwise_row(const DepthwiseRow& r) {
     if (r.kernel_w == 5 && r.stride == 1) return depthwise_all<5, 1>(r);
     if (r.kernel_w == 5 && r.stride == 2) return depthwise_all<5, 2>(r);
   }
-  depthwise_all<0, 0>(r);
+  depthwise_any<0, 0>(r);
 }
 
 }  // namespace consort::CONSORT_LANES

@@ -1,6 +1,7 @@
 // AVX2: float32, float16 and bfloat16 weights, float32 fused multiply-add over k in increasing order.
 #include <immintrin.h>
 
+#include "kernels/lanes/interleave_avx2.h"
 #include "kernels/matmul/avx2_parts.h"
 #include "kernels/matmul/codes_avx2.h"
 
@@ -68,44 +69,10 @@ void all_rows(const std::uint8_t* w, int tiles, const float* x, std::int64_t col
   }
 }
 
-// Columns k .. k + 3 of four rows, a column beside the other in `stride` steps of the panel.
-inline void interleave4(const float* const (&rows)[4], std::int64_t k, std::int64_t stride, float* to) {
-  __m128 a = _mm_loadu_ps(rows[0] + k), b = _mm_loadu_ps(rows[1] + k), c = _mm_loadu_ps(rows[2] + k),
-         d = _mm_loadu_ps(rows[3] + k);
-  _MM_TRANSPOSE4_PS(a, b, c, d);
-  _mm_storeu_ps(to, a);
-  _mm_storeu_ps(to + stride, b);
-  _mm_storeu_ps(to + 2 * stride, c);
-  _mm_storeu_ps(to + 3 * stride, d);
-}
-
-// The same for two rows.
-inline void interleave2(const float* row0, const float* row1, std::int64_t k, std::int64_t stride,
-                        float* to) {
-  const __m128 a = _mm_loadu_ps(row0 + k), b = _mm_loadu_ps(row1 + k);
-  const __m128 low = _mm_unpacklo_ps(a, b), high = _mm_unpackhi_ps(a, b);
-  _mm_storel_pi(reinterpret_cast<__m64*>(to), low);
-  _mm_storeh_pi(reinterpret_cast<__m64*>(to + stride), low);
-  _mm_storel_pi(reinterpret_cast<__m64*>(to + 2 * stride), high);
-  _mm_storeh_pi(reinterpret_cast<__m64*>(to + 3 * stride), high);
-}
-
 }  // namespace
 
 void interleave_avx2(const PlainRows& x, std::int64_t cols, int rows, float* panel) {
-  const auto row = [&](int r) { return x.x + r * x.stride; };
-  const std::int64_t fours = cols / 4 * 4;
-  int done = 0;  // rows
-  if (rows >= 4) {
-    const float* const four[4] = {row(0), row(1), row(2), row(3)};
-    for (std::int64_t k = 0; k < fours; k += 4) interleave4(four, k, rows, panel + k * rows);
-    done = 4;
-  }
-  for (; done + 2 <= rows; done += 2)
-    for (std::int64_t k = 0; k < fours; k += 4)
-      interleave2(row(done), row(done + 1), k, rows, panel + k * rows + done);
-  for (int r = 0; r < rows; ++r)
-    for (std::int64_t k = r < done ? fours : 0; k < cols; ++k) panel[k * rows + r] = row(r)[k];
+  avx2::interleave_rows(x.x, x.stride, cols, rows, panel);
 }
 
 void plain_rows_avx2(DType type, const std::uint8_t* tile, int tiles, const PlainRows& x, std::int64_t cols,
