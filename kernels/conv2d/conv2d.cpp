@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::int64_t kTileLanes = 16;
 // Rows of a task: several blocks of 14 (AVX-512) or 6 (AVX2), so that weights in the second-level cache serve
-// all.
-constexpr std::int64_t kTaskRows = 84;
+// all; half of them where threads would wait for each other.
+constexpr std::int64_t kTaskRows = 84, kShortTaskRows = 42;
+constexpr std::int64_t kTasksAThread = 12;
 // Weights of a task; a quarter of a second-level cache of 2 MiB stays free for the rows.
 constexpr std::int64_t kTaskWeightBytes = 512 << 10;
 
@@ -22,11 +23,13 @@ struct Grid {
 
   Grid(std::int64_t rows, std::int64_t tiles, std::int64_t k, int threads)
       : rows(rows), tiles(tiles), task_rows(kTaskRows) {
+    const std::int64_t enough = kTasksAThread * threads;
+    if (threads > 1 && rows < enough * kTaskRows) task_rows = kShortTaskRows;
     task_tiles =
         std::clamp<std::int64_t>(kTaskWeightBytes / (k * kTileLanes * 4) / 2 * 2, 2, tiles + tiles % 2);
     row_tasks = (rows + task_rows - 1) / task_rows;
     // Few rows (late layers of one picture): the outputs are dealt out instead, two tiles at least.
-    while (threads > 1 && row_tasks * ((tiles + task_tiles - 1) / task_tiles) < 4 * threads && task_tiles > 2)
+    while (threads > 1 && row_tasks * ((tiles + task_tiles - 1) / task_tiles) < enough && task_tiles > 2)
       task_tiles = (task_tiles / 2 + 1) / 2 * 2;
   }
   std::size_t tasks() const {
