@@ -36,8 +36,8 @@ CONSORT_LANE_FN void finish_lanes(const ConvRows& a, std::size_t row, std::size_
   }
 }
 
-// With Panels the rows stand beside each other in a.room: element k of row m of the block is entry k Rows +
-// m.
+// With Panels the rows stand beside each other in a.room: entry k Rows + m is element k of row m of the
+// block.
 template <int Rows, int Tiles, bool Panels>
 CONSORT_LANE_FN void conv_block(const ConvRows& a, std::size_t row, std::size_t tile) {
   Lanes acc[Rows][Tiles];

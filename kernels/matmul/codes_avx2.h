@@ -29,7 +29,8 @@ static inline __m256i shift_left(__m256i v) {
     return _mm256_srli_epi16(v, -By);
 }
 
-// Bytes j .. j + 31 (j = 0 or 32: tile rows 0..7 or 8..15) of code vector C of a block, unsigned.
+// Bytes j .. j + 31 (j = 0 or 32: tile rows 0..7 or 8..15) of code vector C of a block, unsigned; of 5, 6 or
+// 8 bits.
 template <PackFormat F, int C>
 static inline __attribute__((always_inline)) __m256i code_bytes_of(const std::uint8_t* block, int j) {
   if constexpr (F.bits == 8) {
@@ -37,15 +38,10 @@ static inline __attribute__((always_inline)) __m256i code_bytes_of(const std::ui
   } else {
     const __m256i both = load32(block + 64 * (C % 4) + j);
     const __m256i low = _mm256_and_si256(C < 4 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
-    if constexpr (F.bits == 5) {
-      const __m256i high = shift_left<4 - C>(load32(block + 256 + j));
-      return _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(16)));
-    } else if constexpr (F.bits == 6) {
-      const __m256i high = shift_left<4 - 2 * (C % 4)>(load32(block + 256 + 64 * (C / 4) + j));
-      return _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(48)));
-    } else {
-      return low;
-    }
+    constexpr int kShift = F.bits == 5 ? 4 - C : 4 - 2 * (C % 4);
+    const __m256i plane = load32(block + 256 + (F.bits == 5 ? 0 : 64 * (C / 4)) + j);
+    const __m256i place = _mm256_set1_epi8(F.bits == 5 ? 16 : 48);
+    return _mm256_or_si256(low, _mm256_and_si256(shift_left<kShift>(plane), place));
   }
 }
 

@@ -78,10 +78,11 @@ template <int Groups, bool Affine>
 void all_rows(const UnpackedTile* w, int tiles, const Activations& x, const std::uint32_t* corrections,
               std::int64_t rows, const OutTile& out) {
   std::int64_t m = 0;
-  for (; rows - m >= kRows; m += kRows) {
-    if (rows - m == 7 || rows - m == 8) break;  // four and the rest
+  const auto left_for_fours = [&] {
+    return rows - m == 7 || rows - m == 8;
+  };  // four and the rest, not six and one or two
+  for (; rows - m >= kRows && !left_for_fours(); m += kRows)
     tiles_by_rows<Groups, Affine, kRows>(w, tiles, x, corrections, m, out);
-  }
   for (; rows - m >= 4; m += 4) tiles_by_rows<Groups, Affine, 4>(w, tiles, x, corrections, m, out);
   if (rows - m == 3) tiles_by_rows<Groups, Affine, 3>(w, tiles, x, corrections, m, out);
   if (rows - m == 2) tiles_by_rows<Groups, Affine, 2>(w, tiles, x, corrections, m, out);

@@ -38,34 +38,23 @@ void panel_by_tile(const std::uint8_t* w, const float* x, std::int64_t cols, con
   for (int m = 0; m < Rows; ++m) store_row(acc[m], row + m, first, out);
 }
 
+// The last panel, of at most Rows rows.
+template <DType Type, int Rows>
+inline void last_panel(const std::uint8_t* w, const float* x, std::int64_t cols, const OutTile& out,
+                       int first, std::int64_t row, std::int64_t rows) {
+  if (rows == Rows) return panel_by_tile<Type, Rows>(w, x, cols, out, first, row);
+  if constexpr (Rows > 1) last_panel<Type, Rows - 1>(w, x, cols, out, first, row, rows);
+}
+
 template <DType Type>
 void all_rows(const std::uint8_t* w, int tiles, const float* x, std::int64_t cols, std::int64_t rows,
               const OutTile& out) {
+  constexpr int kPanel = kPlainPanelAvx2;
   for (int t = 0; t < tiles; ++t, w += tile_bytes(Type, static_cast<std::size_t>(cols))) {
-    const int first = kTile * t;
     std::int64_t m = 0;
-    for (; m + kPlainPanelAvx2 <= rows; m += kPlainPanelAvx2)
-      panel_by_tile<Type, kPlainPanelAvx2>(w, x + m * cols, cols, out, first, m);
-    static_assert(kPlainPanelAvx2 == 6);
-    switch (rows - m) {
-      case 5:
-        panel_by_tile<Type, 5>(w, x + m * cols, cols, out, first, m);
-        break;
-      case 4:
-        panel_by_tile<Type, 4>(w, x + m * cols, cols, out, first, m);
-        break;
-      case 3:
-        panel_by_tile<Type, 3>(w, x + m * cols, cols, out, first, m);
-        break;
-      case 2:
-        panel_by_tile<Type, 2>(w, x + m * cols, cols, out, first, m);
-        break;
-      case 1:
-        panel_by_tile<Type, 1>(w, x + m * cols, cols, out, first, m);
-        break;
-      default:
-        break;
-    }
+    for (; m + kPanel <= rows; m += kPanel)
+      panel_by_tile<Type, kPanel>(w, x + m * cols, cols, out, kTile * t, m);
+    if (m < rows) last_panel<Type, kPanel - 1>(w, x + m * cols, cols, out, kTile * t, m, rows - m);
   }
 }
 
