@@ -18,6 +18,7 @@ class CallHandler : public TaskHandler {
       : services_(services), kind_(kind), schema_(embedded_schema(schema)) {}
   std::string_view kind() const final { return kind_; }
   const Value& options_schema() const final { return schema_; }
+  bool repeatable() const final { return true; }  // models answer, memories change by the record's writes
 
  protected:
   const CallServices services_;

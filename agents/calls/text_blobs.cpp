@@ -35,6 +35,7 @@ class TakingTextBlobs final : public TaskHandler {
     if (blobs_ == nullptr || blob_handles_in(with).empty()) return with;
     return with_blob_texts(with, handler_->options_schema(), *blobs_);
   }
+  bool repeatable() const override { return handler_->repeatable(); }
   boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
     return handler_->run(context, std::move(with));
   }

@@ -103,7 +103,7 @@ boost::asio::awaitable<void> await_flight(FlightPtr flight, SteadyTime deadline,
   }
 }
 
-boost::asio::awaitable<Status> mark_sent(RunState& run, Active& active) {
+boost::asio::awaitable<Status> mark_sent(RunState& run, Active& active, bool repeatable) {
   active.sent = true;
   TaskRecord record;
   record.state = "sent";
@@ -116,6 +116,7 @@ boost::asio::awaitable<Status> mark_sent(RunState& run, Active& active) {
                                          {"attempt", static_cast<std::int64_t>(active.attempt)}}));
   std::string path = active.frame.path;
   Status stored = co_await run.commit(std::move(path), std::move(record), {});
+  if (stored && !repeatable) stored = run.commit_held();
   co_return stored;
 }
 
@@ -153,7 +154,7 @@ Running<ActResult> act_call(RunState& run, Active& active, const CallTask& act) 
   if (std::optional<Problem> problem = halted(active.frame, active.task->pointer))
     co_return tl::unexpected(*problem);
   if (run.journal) {
-    Status stored = co_await mark_sent(run, active);
+    Status stored = co_await mark_sent(run, active, act.handler->repeatable());
     if (!stored) co_return tl::unexpected(active.problem(stored.error()));
   }
   FlightPtr flight = make_flight(run, active, act);

@@ -1,6 +1,7 @@
 #include "scheduler/workflow/run_state.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "scheduler/workflow/journal_records.h"
 
@@ -118,16 +119,44 @@ Status RunState::commit_inline(const std::string& path, const TaskRecord& record
     if (writes.empty()) return {};
     return fail(ErrorKind::kUnavailable, "this process has no store to write to");
   }
-  const bool store_now = durability != RunDurability::kExit || !writes.empty();
-  std::vector<StoreWrite> batch = take_pending(path, record, std::move(writes));
-  if (durability == RunDurability::kExit) {
-    for (StoreWrite& write : batch) {
-      held_bytes_ += write.key.size() + write.value.size() + 32;
-      held_.push_back(std::move(write));
-    }
-    return store_now || held_bytes_ > kHeldBytes ? flush(Durability::kAsync) : Status();
+  const std::size_t before = held_.size(), own = writes.size();
+  hold(take_pending(path, record, std::move(writes)));
+  const std::size_t after = held_.size();
+  if (own == 0 && held_bytes_ <= kHeldBytes) {
+    if (durability == RunDurability::kAsync) flush_at_next_wait();
+    return {};
   }
-  return journal->store().commit(batch, Durability::kAsync);
+  Status stored = flush(Durability::kAsync);
+  if (!stored) {  // what others have committed stays held; this task did not end well
+    const auto at = held_.begin() + static_cast<std::ptrdiff_t>(before);
+    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(after) - 1);
+    held_.erase(at, at + static_cast<std::ptrdiff_t>(own));
+  }
+  return stored;
+}
+
+void RunState::hold(std::vector<StoreWrite> batch) {
+  for (StoreWrite& write : batch) {
+    held_bytes_ += write.key.size() + write.value.size() + 32;
+    held_.push_back(std::move(write));
+  }
+}
+
+// The strand comes to it when the coroutine that runs now gives way, and then lets those go first that this
+// one has started: a request leaves, and while its answer is made the batch is stored.
+void RunState::flush_at_next_wait() {
+  if (std::exchange(flush_posted_, true)) return;
+  boost::asio::post(strand, [run = shared_from_this()] {
+    boost::asio::post(run->strand, [run] {
+      run->flush_posted_ = false;
+      static_cast<void>(run->commit_held());  // what was not stored is tried again with the next commit
+    });
+  });
+}
+
+Status RunState::commit_held() {
+  if (durability != RunDurability::kAsync || held_.empty()) return {};
+  return flush(Durability::kAsync);
 }
 
 boost::asio::awaitable<Status> RunState::commit(std::string path, TaskRecord record,
@@ -150,18 +179,19 @@ boost::asio::awaitable<Status> RunState::commit(std::string path, TaskRecord rec
   co_return wait->status;
 }
 
-Status RunState::flush(Durability durability) {
+Status RunState::flush(Durability how) {
   if (!journal) return {};
-  std::vector<StoreWrite> batch;
-  batch.swap(held_);
-  held_bytes_ = 0;
   {
     std::lock_guard lock(mutex_);
-    batch.insert(batch.end(), std::make_move_iterator(pending_.begin()),
+    held_.insert(held_.end(), std::make_move_iterator(pending_.begin()),
                  std::make_move_iterator(pending_.end()));
     pending_.clear();
   }
-  return batch.empty() ? Status() : journal->store().commit(batch, durability);
+  if (held_.empty()) return {};
+  CONSORT_CHECK_OK(journal->store().commit(held_, how));
+  held_.clear();
+  held_bytes_ = 0;
+  return {};
 }
 
 std::int64_t RunState::begin_span(std::int64_t parent, const std::string& path, const Task& task) {

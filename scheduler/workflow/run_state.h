@@ -92,13 +92,18 @@ class RunState : public std::enable_shared_from_this<RunState> {
   // Journal. find: only while replaying, nullopt otherwise.
   Result<std::optional<TaskRecord>> find(const std::string& path);
   // Stores the record with its writes and all events so far. In mode sync it suspends until the disk has it.
+  // In mode async what was committed is stored as one batch before the run next waits for anything; at once
+  // when it has writes of its own, which others may read. In mode exit it is stored when the run ends.
   boost::asio::awaitable<Status> commit(std::string path, TaskRecord record, std::vector<StoreWrite> writes);
   // The same where the mode needs no waiting. REQUIRES: commits_inline().
   Status commit_inline(const std::string& path, const TaskRecord& record, std::vector<StoreWrite> writes);
   bool commits_inline() const { return durability != RunDurability::kSync || !journal; }
   // Stores the record with the next commit, whoever makes it. Nothing waits for it.
   void commit_later(const std::string& path, const TaskRecord& record);
-  // Everything that is held back. Blocks.
+  // In mode async, everything that is held back: before an effect that a resumed run must know of.
+  Status commit_held();
+  // Everything that is held back, in every mode. Blocks. After an error it is held still and goes with the
+  // next commit.
   Status flush(Durability durability);
 
   // Trace. -1 when it is full.
@@ -111,6 +116,8 @@ class RunState : public std::enable_shared_from_this<RunState> {
   void count(StateScope& scope, const Value& sums);
 
  private:
+  void hold(std::vector<StoreWrite> batch);
+  void flush_at_next_wait();
   std::vector<StoreWrite> take_pending(const std::string& path, const TaskRecord& record,
                                        std::vector<StoreWrite> writes);
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
@@ -119,8 +126,9 @@ class RunState : public std::enable_shared_from_this<RunState> {
   std::mutex mutex_;  // next_event_, pending_
   std::uint64_t next_event_ = 1;
   std::vector<StoreWrite> pending_;  // events and records for the next commit, in order
-  std::vector<StoreWrite> held_;     // mode exit: records not stored yet
+  std::vector<StoreWrite> held_;     // modes async and exit: committed, not stored yet
   std::size_t held_bytes_ = 0;
+  bool flush_posted_ = false;
 };
 using RunStatePtr = std::shared_ptr<RunState>;
 

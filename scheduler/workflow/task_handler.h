@@ -44,6 +44,9 @@ class TaskHandler {
   // `with` after its expressions were evaluated and before it is checked against options_schema(): what
   // stands for something else (a blob for its text) is put in here. Must not wait for anything.
   virtual Result<Value> arguments(Value with) const { return with; }
+  // True: what run() changes outside the run goes with its own record, or not at all, so that doing it again
+  // does no harm. In mode async the journal's "sent" is then written while the call is under way, not before.
+  virtual bool repeatable() const { return false; }
   // `with` has been evaluated and validated against options_schema().
   virtual boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) = 0;
 };

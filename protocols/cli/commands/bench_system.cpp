@@ -64,6 +64,7 @@ class PingKind final : public TaskHandler {
   }
   std::string_view kind() const override { return "ping"; }
   const Value& options_schema() const override { return schema_; }
+  bool repeatable() const override { return true; }  // as the calls to models are
   boost::asio::awaitable<Result<TaskOutcome>> run(TaskContext& context, Value with) override {
     RequestContext request;
     request.stop = context.stop;
