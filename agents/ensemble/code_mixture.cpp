@@ -40,12 +40,14 @@ std::vector<std::int64_t> shared_ends(const std::vector<TextCode>& members) {
   return shared;
 }
 
-std::vector<double> chunk_sums(const TextCode& m, const std::vector<std::int64_t>& ends) {
+std::vector<double> chunk_sums(const TextCode& m, const std::vector<std::int64_t>& ends,
+                               std::vector<std::size_t>& first_tokens) {
   std::vector<double> sums;
   std::size_t token = 0;
   std::int64_t at = 0;
   for (const std::int64_t end : ends) {
     double sum = 0;
+    first_tokens.push_back(token);
     for (; token < m.token_ends.size() && m.token_ends[token] <= end; ++token) {
       sum += known(m.token_logprobs[token], m.token_ends[token] - at);
       at = m.token_ends[token];
@@ -63,7 +65,8 @@ Result<CodeTable> code_table(const std::vector<TextCode>& members, std::size_t b
   CodeTable table;
   if (pieces == CodePieces::kChunks) {
     table.ends = shared_ends(members);
-    for (const TextCode& m : members) table.lp.push_back(chunk_sums(m, table.ends));
+    for (const TextCode& m : members)
+      table.lp.push_back(chunk_sums(m, table.ends, table.first_tokens.emplace_back()));
     return table;
   }
   table.ends.resize(bytes);

@@ -29,6 +29,7 @@ enum class CodePieces { kBytes, kChunks };
 // ends that do not grow to `bytes`, counts that do not fit.
 struct CodeTable {
   std::vector<std::vector<double>> lp;
+  std::vector<std::vector<std::size_t>> first_tokens;  // chunks: [member][piece], the token that begins it
   std::vector<std::int64_t> ends;
 };
 Result<CodeTable> code_table(const std::vector<TextCode>& members, std::size_t bytes, CodePieces pieces);

@@ -28,8 +28,7 @@ double expected(std::vector<TokenId> tokens, TokenId next) {
 // A session driven by hand.
 struct Talk {
   using Slot = std::shared_ptr<std::optional<Result<NextBytesResult>>>;
-  explicit Talk(EngineRig& r, std::vector<TokenId> prompt, std::string given = {}, int strands = 1)
-      : rig(r) {
+  explicit Talk(EngineRig& r, std::vector<TokenId> prompt, std::string given = {}, int strands = 1) : rig(r) {
     auto slot = post({});
     const Status opened =
         rig.engine->submit(ByteSessionJob{std::move(prompt), std::move(given), 256, strands, {}, box});
@@ -84,6 +83,35 @@ TEST(ByteScore, IsTheTokensOwnProbabilityWhereTokensAreBytes) {
     EXPECT_EQ(r->forks, 0);
   }
   EXPECT_EQ(rig.engine->kv().stats().pages_free, rig.engine->kv().stats().pages_total);
+}
+
+TEST(ByteScore, TellsWhatWasExpectedWhereAsked) {
+  EngineRig rig;
+  const std::string text = "abcab";
+  auto job = score_job(text, false);
+  job.doubt = true;
+  job.covers = false;
+  const auto r = rig.alone(std::move(job));
+  ASSERT_TRUE(r) << r.error().line();
+  ASSERT_EQ(r->entropies.size(), text.size());
+  EXPECT_TRUE(std::isnan(r->entropies[0]));
+  EXPECT_EQ(r->guesses[0], -1);
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    const auto logits = logits_after(letters(text.substr(0, i)));
+    std::vector<double> p;
+    double sum = 0, entropy = 0;
+    for (const float x : logits) sum += std::exp(static_cast<double>(x));
+    for (const float x : logits) p.push_back(std::exp(static_cast<double>(x)) / sum);
+    for (const double q : p) entropy -= q > 0 ? q * std::log(q) : 0;
+    const auto top = std::max_element(p.begin(), p.end());
+    const std::string_view guess = LetterTokenizer().token_bytes(static_cast<TokenId>(top - p.begin()));
+    EXPECT_NEAR(r->entropies[i], entropy, 1e-5);
+    EXPECT_NEAR(r->firsts[i], *top, 1e-6);
+    *top = 0;
+    EXPECT_NEAR(r->seconds[i], *std::max_element(p.begin(), p.end()), 1e-6);
+    EXPECT_EQ(r->guesses[i], guess.empty() ? -1 : static_cast<unsigned char>(guess[0]));
+  }
+  EXPECT_TRUE(rig.alone(score_job(text))->entropies.empty());
 }
 
 TEST(ByteScore, WithoutBosTheFirstTokenSaysNothing) {
@@ -168,9 +196,9 @@ TEST(ByteSession, StrandsGoTheirOwnWaysAsOneBatch) {
     EXPECT_EQ(now->distribution(1)[i], b->distribution(0)[i]);
   }
   EXPECT_EQ(now->logprobs_nats[1], b->logprobs_nats[0]);
-  EXPECT_FALSE(all.say({{0, "a"}, {2, "b"}}));                     // no such strand
-  EXPECT_FALSE(all.say({{0, ""}, {0, ""}, {0, ""}, {0, ""}}));     // more than it was opened for
-  EXPECT_TRUE(all.say({{1, "a"}}));                                // and is still there
+  EXPECT_FALSE(all.say({{0, "a"}, {2, "b"}}));                  // no such strand
+  EXPECT_FALSE(all.say({{0, ""}, {0, ""}, {0, ""}, {0, ""}}));  // more than it was opened for
+  EXPECT_TRUE(all.say({{1, "a"}}));                             // and is still there
   for (Talk* talk : {&one, &two, &all}) EXPECT_TRUE(talk->say({}, true));
   EXPECT_TRUE(rig.engine->idle());
   EXPECT_EQ(rig.engine->kv().stats().pages_shared, 0u);

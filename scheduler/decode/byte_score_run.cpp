@@ -14,7 +14,8 @@
 namespace consort {
 namespace {
 
-constexpr int kPath = -1;                 // branch of the path's sequence; forks count from 0
+constexpr int kPath = -1;  // branch of the path's sequence; forks count from 0
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 // Pages that forks hold beside the path's: for each row at once, those whose descendants are still to come.
 constexpr std::size_t kPagesOfAFork = 8;
 
@@ -44,6 +45,7 @@ class ByteScoreRun final : public Run {
     const bool on_path = s.branch == kPath;
     const auto row = static_cast<std::size_t>(position - (head_ - 1));
     if (on_path) out.logprob_nats = log_probability(logits, path_[row]);
+    if (on_path && job_.doubt) out.doubt = row_doubt(logits, scratch);
     if (!job_.covers) return;
     const double sum = byte_weights(logits, job_.cover.temperature, scratch);
     const std::span<const float> weights = scratch.weights;
@@ -55,9 +57,11 @@ class ByteScoreRun final : public Run {
     }
   }
 
-  void take_row(RunHost&, Sequence& s, int, const RowResult& row) override {
+  void take_row(RunHost& host, Sequence& s, int, const RowResult& row) override {
     first_result();
-    if (s.branch == kPath) result_.token_logprobs.push_back(row.logprob_nats);
+    if (s.branch != kPath) return;
+    result_.token_logprobs.push_back(row.logprob_nats);
+    take_doubt(host, row.doubt);
   }
 
   void computed(RunHost& host, Sequence& s) override {
@@ -87,7 +91,8 @@ class ByteScoreRun final : public Run {
       take_token(host, at_);
       tokens.push_back(job_.tokens[at_++]);
       unscored(ends_.back());
-      result_.token_logprobs.push_back(std::numeric_limits<double>::quiet_NaN());
+      result_.token_logprobs.push_back(kUnknown);
+      take_doubt(host, {kUnknown, kUnknown, kUnknown, -1});
     }
     head_ = static_cast<int>(tokens.size());
     begin_ = ends_.empty() ? 0 : ends_.back();
@@ -126,15 +131,24 @@ class ByteScoreRun final : public Run {
 
   void unscored(std::size_t end) {
     if (!job_.covers) return;
-    result_.byte_logprobs.resize(end, std::numeric_limits<double>::quiet_NaN());
+    result_.byte_logprobs.resize(end, kUnknown);
     result_.kept.resize(end, 1.0);
+  }
+
+  void take_doubt(RunHost& host, const RowDoubt& doubt) {
+    if (!job_.doubt) return;
+    result_.entropies.push_back(doubt.entropy);
+    result_.firsts.push_back(doubt.first);
+    result_.seconds.push_back(doubt.second);
+    const std::string_view bytes =
+        doubt.likeliest < 0 ? std::string_view() : host.model_tokenizer().token_bytes(doubt.likeliest);
+    result_.guesses.push_back(bytes.empty() ? -1 : static_cast<unsigned char>(bytes.front()));
   }
 
   void add_fork(RunHost& host) {
     const TextCover::Fork& fork = forks_[next_];
     const Sequence& parent = fork.parent < 0 ? *path_sequence_ : *alive_.at(fork.parent);
-    const auto shared =
-        fork.parent < 0 ? static_cast<std::size_t>(head_) + fork.path : parent.tokens.size();
+    const auto shared = fork.parent < 0 ? static_cast<std::size_t>(head_) + fork.path : parent.tokens.size();
     KvSequence kv = parent.kv.fork();
     kv.truncate(static_cast<int>(shared));
     std::vector<TokenId> tokens(parent.tokens.begin(),

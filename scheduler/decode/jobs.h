@@ -64,6 +64,7 @@ struct ByteScoreJob {
   std::optional<TokenId> bos;
   int context = 0;
   bool covers = true;
+  bool doubt = false;
   CoverOptions cover;
   std::function<void(Result<ScoreBytesResult>)> done;
 };

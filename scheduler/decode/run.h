@@ -15,6 +15,7 @@
 #include "models/model.h"
 #include "models/tokenizer/tokenizer.h"
 #include "scheduler/decode/jobs.h"
+#include "scheduler/decode/row_doubt.h"
 #include "scheduler/decode/sampler.h"
 
 namespace consort {
@@ -41,6 +42,7 @@ struct Sequence {
 struct RowResult {
   TokenId token = -1;
   double logprob_nats = 0;
+  RowDoubt doubt;  // where the run asked for it
   Status status;
 };
 

@@ -35,6 +35,7 @@ Status HostCore::score_bytes(const CallPtr& call, const WireRequest& request) {
   if (tokenizer.adds_bos()) job.bos = tokenizer.bos();
   job.context = r.context;
   job.covers = r.covers;
+  job.doubt = r.doubt;
   job.cover = r.cover;
   job.done = answering<ScoreBytesResult>(call);
   return language_->submit(std::move(job), ticket(call, request));

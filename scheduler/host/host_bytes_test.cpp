@@ -15,12 +15,14 @@ TEST(Wire, RequestsAndResultsAboutBytesComeBackAsTheyWere) {
   s.text = "bytes \xFF";
   s.context = 9;
   s.covers = false;
+  s.doubt = true;
   s.cover = {1e-5, 7, true, 0.75};
   const auto score = read_score_bytes_request(*parse_json(write_json(to_wire(s))));
   ASSERT_TRUE(score) << score.error().line();
   EXPECT_EQ(*score->prompt->text, "before");
   EXPECT_EQ(score->text, s.text);
   EXPECT_FALSE(score->covers);
+  EXPECT_TRUE(score->doubt);
   EXPECT_EQ(score->cover.prune, 1e-5);
   EXPECT_EQ(score->cover.max_states, 7);
   EXPECT_TRUE(score->cover.canonical);
@@ -33,6 +35,10 @@ TEST(Wire, RequestsAndResultsAboutBytesComeBackAsTheyWere) {
   r.token_logprobs = {std::nan(""), -1.5};
   r.byte_logprobs = {std::nan(""), -0.5, -std::numeric_limits<double>::infinity()};
   r.kept = {1, 1, 0.9};
+  r.entropies = {std::nan(""), 2.5};
+  r.firsts = {std::nan(""), 0.5};
+  r.seconds = {std::nan(""), 0.25};
+  r.guesses = {-1, 'b'};
   r.log_mass = -0.1 / 3;
   r.forks = 5;
   const auto back = read_score_bytes_result(*parse_json(write_json(to_wire(r, tensors))), tensors);
@@ -41,8 +47,16 @@ TEST(Wire, RequestsAndResultsAboutBytesComeBackAsTheyWere) {
   EXPECT_TRUE(std::isnan(back->byte_logprobs[0]));
   EXPECT_EQ(back->byte_logprobs[2], r.byte_logprobs[2]);
   EXPECT_EQ(back->log_mass, r.log_mass);
+  EXPECT_EQ(back->entropies[1], 2.5);
+  EXPECT_EQ(back->firsts[1], 0.5);
+  EXPECT_EQ(back->seconds[1], 0.25);
+  EXPECT_EQ(back->guesses, r.guesses);
   tensors.pop_back();
   EXPECT_FALSE(read_score_bytes_result(*parse_json(write_json(to_wire(r, tensors))), {}));
+  r.guesses.clear();  // not as many as the rest
+  tensors.clear();
+  const Value torn = to_wire(r, tensors);
+  EXPECT_FALSE(read_score_bytes_result(torn, tensors));
 
   tensors.clear();
   NextBytesResult n;

@@ -119,11 +119,16 @@ struct ScoreBytesRequest {
   std::string text;
   int context = 0;     // tokens of a chunk; 0 = the model's
   bool covers = true;  // false: only the tokens (one prefill); byte_logprobs and kept stay empty
+  bool doubt = false;  // also what the model expected before each token
   CoverOptions cover;
 };
 struct ScoreBytesResult {
   std::vector<std::int64_t> token_ends;  // [tokens]: the byte behind each token; the last is text.size()
   std::vector<double> token_logprobs;  // [tokens], nats; NaN where nothing stands before (no BOS, no prompt)
+  // With `doubt`, [tokens], NaN and -1 where nothing stands before: entropy in nats, probabilities of the two
+  // likeliest tokens, first byte of the likeliest (-1 for a control token).
+  std::vector<double> entropies, firsts, seconds;
+  std::vector<std::int64_t> guesses;
   std::vector<double>
       byte_logprobs;         // [text.size()], nats, normalised over 256 bytes and the end; NaN as above
   std::vector<double> kept;  // [text.size()]: share of the probability that pruning left before the byte
@@ -161,9 +166,9 @@ struct NextBytesResult {
   std::vector<double> kept;           // [strands]: the least share that pruning left at one of them
   int states = 0;                     // of all strands
   std::int64_t forwards = 0;          // rows computed so far, the prompt's not counted
-  int healed = 0;     // times that no cover was left and the text was encoded anew
-  bool full = false;  // the context has no room for another token
-  Usage usage;        // so far
+  int healed = 0;                     // times that no cover was left and the text was encoded anew
+  bool full = false;                  // the context has no room for another token
+  Usage usage;                        // so far
 
   std::size_t strands() const { return logprobs_nats.size(); }
   std::span<const double> distribution(std::size_t strand) const {  // [257]

@@ -57,6 +57,7 @@ Value to_wire(const ScoreBytesRequest& r) {
   out.emplace_back("text", wire_text(r.text));
   out.emplace_back("context", r.context);
   out.emplace_back("covers", r.covers);
+  if (r.doubt) out.emplace_back("doubt", true);
   out.emplace_back("cover", cover_value(r.cover));
   return Value::object(std::move(out));
 }
@@ -69,6 +70,7 @@ Result<ScoreBytesRequest> read_score_bytes_request(const Value& v) {
   reader.read("text", out.text);
   reader.read("context", out.context, Presence::kOptional);
   reader.read("covers", out.covers, Presence::kOptional);
+  reader.read("doubt", out.doubt, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
   if (prompt != nullptr) {
     CONSORT_TRY(read, read_wire_prompt(*prompt));
@@ -135,6 +137,10 @@ Value to_wire(const ScoreBytesResult& r, std::vector<TensorLease>& tensors) {
   tensors.push_back(lease("token_logprobs", r.token_logprobs, DType::kF64));
   tensors.push_back(lease("byte_logprobs", r.byte_logprobs, DType::kF64));
   tensors.push_back(lease("kept", r.kept, DType::kF64));
+  tensors.push_back(lease("entropies", r.entropies, DType::kF64));
+  tensors.push_back(lease("firsts", r.firsts, DType::kF64));
+  tensors.push_back(lease("seconds", r.seconds, DType::kF64));
+  tensors.push_back(lease("guesses", r.guesses, DType::kI64));
   return Value::object(
       {{"log_mass", wire_number(r.log_mass)}, {"forks", r.forks}, {"usage", wire_usage(r.usage)}});
 }
@@ -154,6 +160,13 @@ Result<ScoreBytesResult> read_score_bytes_result(const Value& v, const std::vect
   CONSORT_CHECK_OK(take(tensors, "byte_logprobs", DType::kF64, out.byte_logprobs));
   const auto bytes = static_cast<std::int64_t>(out.byte_logprobs.size());
   CONSORT_CHECK_OK(take(tensors, "kept", DType::kF64, out.kept, bytes));
+  CONSORT_CHECK_OK(take(tensors, "entropies", DType::kF64, out.entropies));
+  const auto doubts = static_cast<std::int64_t>(out.entropies.size());
+  if (doubts != 0 && doubts != tokens)
+    return fail(ErrorKind::kInvalid, "a score_bytes result with doubt about another number of tokens");
+  CONSORT_CHECK_OK(take(tensors, "firsts", DType::kF64, out.firsts, doubts));
+  CONSORT_CHECK_OK(take(tensors, "seconds", DType::kF64, out.seconds, doubts));
+  CONSORT_CHECK_OK(take(tensors, "guesses", DType::kI64, out.guesses, doubts));
   return out;
 }
 

@@ -104,8 +104,11 @@ class Evaluation(Case):
                    for i, t in enumerate(["When does the boat go?", "What do the bees make?", "Who has a dog?",
                                           "Where is music?"] * 2)]
         file = self.write("r.jsonl", task({"task": "find", "kind": "retrieval"}, docs + queries))
-        found = json.loads(self.eval_("r", "--json", members=f"{MINILM},{BGE}", file=file).stdout)
+        found = json.loads(self.eval_("r", "--json", members=f"{MINILM},{BGE},words", file=file).stdout)
         self.assertEqual(found["measures"][0]["name"], "ndcg10")
+        self.assertTrue(any(e["role"] == "control" for e in found["entries"]), found["notes"])  # other wordings
+        ndcg = {e["name"]: e["measures"]["ndcg10"]["value"] for e in found["entries"]}
+        self.assertLess(ndcg["words"], ndcg[BGE])  # only the dog's document shares a word with its query
         self.assertIn("reciprocalRank", [e["name"] for e in found["entries"]])
         pairs = [{"a": a, "b": b, "gold": g, "split": split} for split in ("fit", "test") for a, b, g in
                  (("A dog runs.", "A dog is running.", True), ("A dog runs.", "The bank is closed.", False),

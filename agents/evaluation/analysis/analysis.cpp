@@ -61,8 +61,16 @@ double price(const MemberTable& member, const Splits& splits, bool in_flop) {
 }
 
 double fit_score(const Task& task, const MemberTable& member) {
-  return task.kind == TaskKind::kAnswer ? answer_fit_accuracy(task, member)
-                                        : class_fit_accuracy(task, member);
+  switch (task.kind) {
+    case TaskKind::kAnswer:
+      return answer_fit_accuracy(task, member);
+    case TaskKind::kPairs:
+      return pair_fit_quality(task, member);
+    case TaskKind::kRetrieval:
+      return retrieval_fit_ndcg(task, member);
+    default:
+      return class_fit_accuracy(task, member);
+  }
 }
 
 }  // namespace
@@ -104,10 +112,7 @@ Status prepare(AnalysisRequest& request) {
 ControlPlan plan_control(const AnalysisRequest& request, int most) {
   const Task& task = *request.task;
   const TaskKind kind = task.kind;
-  if (kind != TaskKind::kChoices && kind != TaskKind::kLabels && kind != TaskKind::kAnswer)
-    return {
-        "", 0,
-        fmt::format("members draw nothing and know one wording in tasks of kind {}", task_kind_name(kind))};
+  if (kind == TaskKind::kText) return {"", 0, "a text has one wording, and its likelihood draws nothing"};
   if (request.members.size() < 2) return {"", 0, "there is one member only"};
   const Splits splits = splits_of(task);
   std::vector<double> scores;

@@ -133,6 +133,64 @@ TEST(PairContest, MarksAndNumbers) {
   }
 }
 
+TEST(PairContest, TheControlIsTheBestMemberInOtherWords) {
+  HandMade made(TaskKind::kPairs);
+  for (std::size_t i = 0; i < 80; ++i)
+    made.item(i % 2 == 0 ? kFitSplit : kTestSplit).gold_number = static_cast<double>((i / 2) % 2);
+  const auto noisy = [&made](std::size_t seed, double much) {
+    return [&made, seed, much](PredictionRow& row, std::size_t i) {
+      row.scores = {made.task.items[i].gold_number +
+                    much * (static_cast<double>((i * seed + 5) % 17) / 17 - 0.5)};
+    };
+  };
+  made.member("a", noisy(7, 2.4));
+  made.member("b", noisy(11, 4));
+  made.task.prompts = {"{text}", "once more: {text}", "again: {text}"};
+  const ControlPlan plan = plan_control(made.request, 16);
+  EXPECT_EQ(plan.member, "a");
+  EXPECT_EQ(plan.copies, 2);  // two members cost as much as one twice
+  made.member("a #1", noisy(7, 2.4), true);
+  made.member("a #2", noisy(13, 2.4), true);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  const TableEntry* control = r->find("2 x a wordings");
+  ASSERT_NE(control, nullptr);
+  EXPECT_EQ(control->role, Role::kControl);
+  EXPECT_DOUBLE_EQ(control->flop, 200);
+  EXPECT_GT(value(*r, "2 x a wordings", "auroc"), value(*r, "a", "auroc"));
+  EXPECT_EQ(r->comparisons.size(), 12u);  // both strategies against the best member and the control
+}
+
+TEST(RetrievalContest, TheControlIsTheBestMemberInOtherWords) {
+  HandMade made(TaskKind::kRetrieval);
+  for (const char* name : {"d1", "d2", "d3"}) made.task.documents.push_back({name, "text"});
+  for (std::size_t i = 0; i < 40; ++i) made.item(i < 20 ? kFitSplit : kTestSplit).relevant["d2"] = 1;
+  made.member("a", [](PredictionRow& row, std::size_t) { row.scores = {0.9, 0.8, 0.1}; });
+  made.member("b", [](PredictionRow& row, std::size_t) { row.scores = {0.9, 0.1, 0.8}; });
+  EXPECT_EQ(plan_control(made.request, 16).why, "the task has one wording; give 'prompts' in its header");
+  made.task.prompts = {"{text}", "once more: {text}"};
+  const ControlPlan plan = plan_control(made.request, 16);
+  EXPECT_EQ(plan.member, "a");
+  EXPECT_EQ(plan.copies, 2);
+  made.member(
+      "a #1",
+      [](PredictionRow& row, std::size_t) {
+        row.scores = {0.9, 0.8, 0.1};
+      },
+      true);
+  made.member(
+      "a #2",
+      [](PredictionRow& row, std::size_t) {
+        row.scores = {0.1, 0.9, 0.1};
+      },
+      true);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_DOUBLE_EQ(value(*r, "a", "recall1"), 0);
+  EXPECT_DOUBLE_EQ(value(*r, "2 x a wordings", "recall1"), 1);
+  EXPECT_DOUBLE_EQ(r->find("2 x a wordings")->flop, 200);
+}
+
 TEST(RetrievalContest, FusedRankingsByHand) {
   HandMade made(TaskKind::kRetrieval);
   for (const char* name : {"d1", "d2", "d3", "d4"}) made.task.documents.push_back({name, "text"});

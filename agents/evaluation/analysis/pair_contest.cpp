@@ -27,6 +27,24 @@ struct Fitted {
   Scores score;  // higher: nearer
 };
 
+// True when the marks are true and false, no numbers.
+bool has_marks(const Task& task) {
+  return std::all_of(task.items.begin(), task.items.end(),
+                     [](const TaskItem& i) { return i.gold_number == 0 || i.gold_number == 1; });
+}
+
+// The first measure over any pairs.
+double quality_of(const Task& task, bool marks, const Scores& score, const Places& pairs) {
+  std::vector<double> a, b;
+  for (const std::size_t i : pairs) {
+    a.push_back(score(i));
+    b.push_back(task.items[i].gold_number);
+  }
+  if (!marks) return measures::spearman(a, b).value_or(kUnknown);
+  const auto area = measures::auroc(a, b);
+  return area ? area->value : kUnknown;
+}
+
 class PairContest {
  public:
   explicit PairContest(const AnalysisRequest& request)
@@ -41,8 +59,7 @@ class PairContest {
                   task_.name, "give at least 5 pairs the split 'fit', or none any split");
     CONSORT_TRY(folds, folds_of(splits_, r_.seed));
     folds_ = std::move(folds);
-    marks_ = std::all_of(task_.items.begin(), task_.items.end(),
-                         [](const TaskItem& i) { return i.gold_number == 0 || i.gold_number == 1; });
+    marks_ = has_marks(task_);
     CONSORT_CHECK_OK(standardise());
     add_measures();
     for (std::size_t m = 0; m < names_.size(); ++m) {
@@ -56,7 +73,7 @@ class PairContest {
     set_best_member(contest_, best_);
     CONSORT_CHECK_OK(add_strategies());
     choose(contest_, scores_, contest_.measures.front().name, !folds_.empty());
-    contest_.notes.push_back("no control of the same compute: " + r_.no_control);
+    CONSORT_CHECK_OK(add_control());
     add_subsets();
     add_oracle();
     return std::move(contest_);
@@ -67,20 +84,29 @@ class PairContest {
   Status standardise() {
     for (const MemberTable& m : r_.members) {
       names_.push_back(m.name);
-      double sum = 0, square = 0;
-      for (const std::size_t i : all_places()) {
-        const PredictionRow& row = *m.rows[i];
-        if (row.scores.size() != 1 || !std::isfinite(row.scores[0]))
-          return fail(ErrorKind::kInvalid, "one finite score is wanted",
-                      m.name + ", item " + task_.items[i].id);
-      }
-      const double n = static_cast<double>(splits_.fit.size());
-      for (const std::size_t i : splits_.fit) sum += m.rows[i]->scores[0] / n;
-      for (const std::size_t i : splits_.fit) square += std::pow(m.rows[i]->scores[0] - sum, 2) / n;
-      mean_.push_back(sum);
-      deviation_.push_back(square > 0 ? std::sqrt(square) : 1);
+      CONSORT_TRY(scale, scale_of(m));
+      scales_.push_back(scale);
     }
     return {};
+  }
+
+  struct Scale {
+    double mean = 0, deviation = 1;
+    double operator()(double score) const { return (score - mean) / deviation; }
+  };
+
+  Result<Scale> scale_of(const MemberTable& m) const {
+    double sum = 0, square = 0;
+    for (const std::size_t i : all_places()) {
+      const PredictionRow& row = *m.rows[i];
+      if (row.scores.size() != 1 || !std::isfinite(row.scores[0]))
+        return fail(ErrorKind::kInvalid, "one finite score is wanted",
+                    m.name + ", item " + task_.items[i].id);
+    }
+    const double n = static_cast<double>(splits_.fit.size());
+    for (const std::size_t i : splits_.fit) sum += m.rows[i]->scores[0] / n;
+    for (const std::size_t i : splits_.fit) square += std::pow(m.rows[i]->scores[0] - sum, 2) / n;
+    return Scale{sum, square > 0 ? std::sqrt(square) : 1};
   }
 
   Places all_places() const {
@@ -89,9 +115,7 @@ class PairContest {
     return all;
   }
 
-  double z(std::size_t m, std::size_t i) const {
-    return (r_.members[m].rows[i]->scores[0] - mean_[m]) / deviation_[m];
-  }
+  double z(std::size_t m, std::size_t i) const { return scales_[m](r_.members[m].rows[i]->scores[0]); }
   double gold(std::size_t i) const { return task_.items[i].gold_number; }
 
   void add_measures() {
@@ -135,21 +159,17 @@ class PairContest {
     contest_.tested = {"spearman", "pearson"};
   }
 
-  // The first measure over any pairs.
   double quality(const Scores& score, const Places& pairs) const {
-    std::vector<double> a, b;
-    for (const std::size_t i : pairs) {
-      a.push_back(score(i));
-      b.push_back(gold(i));
-    }
-    if (!marks_) return measures::spearman(a, b).value_or(kUnknown);
-    const auto area = measures::auroc(a, b);
-    return area ? area->value : kUnknown;
+    return quality_of(task_, marks_, score, pairs);
   }
 
   Status enter(std::string name, Role role, std::string how, const Places& members, Fitted fitted) {
-    Contestant c = contestant_of(r_, splits_, std::move(name), role, std::move(how), members,
-                                 std::move(fitted.parameters));
+    return enter(contestant_of(r_, splits_, std::move(name), role, std::move(how), members,
+                               std::move(fitted.parameters)),
+                 fitted);
+  }
+
+  Status enter(Contestant c, const Fitted& fitted) {
     for (const std::size_t i : splits_.test) c.values.push_back(fitted.score(i));
     if (marks_) CONSORT_CHECK_OK(add_probabilities(c, fitted.score));
     c.entry.fit_score = quality(fitted.score, splits_.fit);
@@ -258,6 +278,35 @@ class PairContest {
     return {};
   }
 
+  // The best member on other wordings of both texts, as often as the ensemble's compute pays for.
+  Status add_control() {
+    if (r_.control.size() < 2) {
+      contest_.notes.push_back("no control of the same compute: " + r_.no_control);
+      return {};
+    }
+    std::vector<const MemberTable*> tables;
+    std::vector<Scale> scales;
+    for (const MemberTable& t : r_.control) {
+      CONSORT_TRY(scale, scale_of(t));
+      scales.push_back(scale);
+      tables.push_back(&t);
+    }
+    const Fitted own{Value::object({}), [tables, scales](std::size_t i) {
+                       double sum = 0;
+                       for (std::size_t t = 0; t < tables.size(); ++t)
+                         sum += scales[t](tables[t]->rows[i]->scores[0]);
+                       return sum / static_cast<double>(tables.size());
+                     }};
+    Contestant c = contestant_of(r_, splits_, fmt::format("{} x {} wordings", tables.size(), names_[best_]),
+                                 Role::kControl, "mean of its standardised similarities for each wording", {},
+                                 Value::object({}));
+    for (const MemberTable* t : tables) c.parts.push_back(t->name);
+    add_cost(c.entry, tables, splits_);
+    CONSORT_CHECK_OK(enter(std::move(c), own));
+    set_control(contest_);
+    return {};
+  }
+
   void add_subsets() {
     for (const auto& set : subsets_of(names_.size(), kMostSubsets)) {
       SubsetQuality subset;
@@ -303,9 +352,9 @@ class PairContest {
   Contest contest_;
   std::vector<int> folds_;
   std::vector<std::string> names_;
-  std::vector<double> mean_, deviation_;  // [member], on the fit split
-  std::vector<double> scores_;            // first measure on the fit split, of all so far
-  bool marks_ = false;                    // true and false, no numbers
+  std::vector<Scale> scales_;   // [member], on the fit split
+  std::vector<double> scores_;  // first measure on the fit split, of all so far
+  bool marks_ = false;          // true and false, no numbers
   std::size_t best_ = 0;
 };
 
@@ -313,6 +362,14 @@ class PairContest {
 
 Result<Contest> pair_contest(const AnalysisRequest& request) {
   return PairContest(request).run();
+}
+
+double pair_fit_quality(const Task& task, const MemberTable& member) {
+  const Scores score = [&member](std::size_t i) {
+    const std::vector<double>& scores = member.rows[i]->scores;
+    return scores.empty() ? kUnknown : scores[0];
+  };
+  return quality_of(task, has_marks(task), score, splits_of(task).fit);
 }
 
 std::vector<std::string> pair_strategy_names() {

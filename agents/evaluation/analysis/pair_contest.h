@@ -9,5 +9,7 @@ namespace consort {
 // Spearman and Pearson. See analysis.h, make_contest.
 Result<Contest> pair_contest(const AnalysisRequest& request);
 std::vector<std::string> pair_strategy_names();
+// auroc of marks, rank correlation of numbers, on the fit split; NaN where it is not defined.
+double pair_fit_quality(const Task& task, const MemberTable& member);
 
 }  // namespace consort

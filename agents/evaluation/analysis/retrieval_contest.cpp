@@ -29,6 +29,30 @@ struct Figures {
   double ndcg = 0, recall = 0, recall1 = 0, mrr = 0;
 };
 
+bool has_mark(const TaskItem& query) {
+  return std::any_of(query.relevant.begin(), query.relevant.end(),
+                     [](const auto& mark) { return mark.second > 0; });
+}
+
+ScoredList list_of(const Task& task, const MemberTable& member, std::size_t q) {
+  ScoredList out;
+  const auto& scores = member.rows[q]->scores;
+  for (std::size_t d = 0; d < scores.size(); ++d) out.push_back({task.documents[d].id, scores[d]});
+  return out;
+}
+
+// Best first, ties by name.
+Result<Figures> figures(const Task& task, ScoredList ranking, std::size_t q) {
+  std::sort(ranking.begin(), ranking.end(), [](const auto& a, const auto& b) {
+    return a.score != b.score ? a.score > b.score : a.document < b.document;
+  });
+  std::vector<std::string> names;
+  for (const auto& d : ranking) names.push_back(d.document);
+  CONSORT_TRY(ten, measures::retrieval_scores(names, task.items[q].relevant, kCut));
+  CONSORT_TRY(one, measures::retrieval_scores(names, task.items[q].relevant, 1));
+  return Figures{ten.ndcg, ten.recall, one.recall, ten.reciprocal_rank};
+}
+
 class RetrievalContest {
  public:
   explicit RetrievalContest(const AnalysisRequest& request)
@@ -57,28 +81,23 @@ class RetrievalContest {
     set_best_member(contest_, best_);
     CONSORT_CHECK_OK(add_strategies());
     choose(contest_, scores_, "ndcg10", !folds_.empty());
-    contest_.notes.push_back("no control of the same compute: " + r_.no_control);
+    CONSORT_CHECK_OK(add_control());
     CONSORT_CHECK_OK(add_subsets());
     add_oracle();
     return std::move(contest_);
   }
 
  private:
-  bool has_mark(std::size_t q) const {
-    const auto& relevant = task_.items[q].relevant;
-    return std::any_of(relevant.begin(), relevant.end(), [](const auto& mark) { return mark.second > 0; });
-  }
-
   // Without relevant documents there is nothing to measure.
   Splits marked(Splits all) const {
     Splits out;
     for (std::size_t i = 0; i < all.fit.size(); ++i)
-      if (has_mark(all.fit[i])) {
+      if (has_mark(task_.items[all.fit[i]])) {
         out.fit.push_back(all.fit[i]);
         out.fit_groups.push_back(all.fit_groups[i]);
       }
     for (std::size_t i = 0; i < all.test.size(); ++i)
-      if (has_mark(all.test[i])) {
+      if (has_mark(task_.items[all.test[i]])) {
         out.test.push_back(all.test[i]);
         out.test_groups.push_back(all.test_groups[i]);
       }
@@ -90,6 +109,18 @@ class RetrievalContest {
     return all.fit.size() + all.test.size() - splits_.fit.size() - splits_.test.size();
   }
 
+  Status check_scores(const MemberTable& m) {
+    for (const Places* part : {&splits_.fit, &splits_.test})
+      for (const std::size_t q : *part) {
+        const auto& scores = m.rows[q]->scores;
+        if (scores.size() != task_.documents.size())
+          return fail(ErrorKind::kInvalid, "a score for each document is wanted",
+                      m.name + ", item " + task_.items[q].id);
+        for (const double s : scores) cosines_ = cosines_ && std::abs(s) <= 1 + kCosineSlack;
+      }
+    return {};
+  }
+
   Status check() {
     if (splits_.fit.empty() || splits_.test.empty())
       return fail(ErrorKind::kInvalid, "no query with relevant documents is left to fit or to test on",
@@ -97,24 +128,12 @@ class RetrievalContest {
     cosines_ = true;
     for (const MemberTable& m : r_.members) {
       names_.push_back(m.name);
-      for (const Places* part : {&splits_.fit, &splits_.test})
-        for (const std::size_t q : *part) {
-          const auto& scores = m.rows[q]->scores;
-          if (scores.size() != task_.documents.size())
-            return fail(ErrorKind::kInvalid, "a score for each document is wanted",
-                        m.name + ", item " + task_.items[q].id);
-          for (const double s : scores) cosines_ = cosines_ && std::abs(s) <= 1 + kCosineSlack;
-        }
+      CONSORT_CHECK_OK(check_scores(m));
     }
     return {};
   }
 
-  ScoredList list(std::size_t m, std::size_t q) const {
-    ScoredList out;
-    const auto& scores = r_.members[m].rows[q]->scores;
-    for (std::size_t d = 0; d < scores.size(); ++d) out.push_back({task_.documents[d].id, scores[d]});
-    return out;
-  }
+  ScoredList list(std::size_t m, std::size_t q) const { return list_of(task_, r_.members[m], q); }
 
   std::vector<ScoredList> lists(const Places& members, std::size_t q) const {
     std::vector<ScoredList> out;
@@ -122,34 +141,26 @@ class RetrievalContest {
     return out;
   }
 
-  // Best first, ties by name.
-  Result<Figures> figures(ScoredList ranking, std::size_t q) const {
-    std::sort(ranking.begin(), ranking.end(), [](const auto& a, const auto& b) {
-      return a.score != b.score ? a.score > b.score : a.document < b.document;
-    });
-    std::vector<std::string> names;
-    for (const auto& d : ranking) names.push_back(d.document);
-    CONSORT_TRY(ten, measures::retrieval_scores(names, task_.items[q].relevant, kCut));
-    CONSORT_TRY(one, measures::retrieval_scores(names, task_.items[q].relevant, 1));
-    return Figures{ten.ndcg, ten.recall, one.recall, ten.reciprocal_rank};
-  }
-
   Result<double> quality(const Fitted& fitted, const Places& queries) const {
     double sum = 0;
     for (const std::size_t q : queries) {
       CONSORT_TRY(ranking, fitted.rank(q));
-      CONSORT_TRY(f, figures(std::move(ranking), q));
+      CONSORT_TRY(f, figures(task_, std::move(ranking), q));
       sum += f.ndcg / static_cast<double>(queries.size());
     }
     return sum;
   }
 
   Status enter(std::string name, Role role, std::string how, const Places& members, const Fitted& fitted) {
-    Contestant c =
-        contestant_of(r_, splits_, std::move(name), role, std::move(how), members, fitted.parameters);
+    return enter(
+        contestant_of(r_, splits_, std::move(name), role, std::move(how), members, fitted.parameters),
+        fitted);
+  }
+
+  Status enter(Contestant c, const Fitted& fitted) {
     for (const std::size_t q : splits_.test) {
       CONSORT_TRY(ranking, fitted.rank(q));
-      CONSORT_TRY(f, figures(std::move(ranking), q));
+      CONSORT_TRY(f, figures(task_, std::move(ranking), q));
       c.items["ndcg10"].sums.push_back(f.ndcg);
       c.items["recall10"].sums.push_back(f.recall);
       c.items["recall1"].sums.push_back(f.recall1);
@@ -253,6 +264,32 @@ class RetrievalContest {
     return {};
   }
 
+  // The best member in other wordings of the query, as often as the ensemble's compute pays for.
+  Status add_control() {
+    if (r_.control.size() < 2) {
+      contest_.notes.push_back("no control of the same compute: " + r_.no_control);
+      return {};
+    }
+    std::vector<const MemberTable*> tables;
+    for (const MemberTable& t : r_.control) {
+      CONSORT_CHECK_OK(check_scores(t));
+      tables.push_back(&t);
+    }
+    const Fitted own{Value::object({}), [this](std::size_t q) {
+                       std::vector<ScoredList> all;
+                       for (const MemberTable& t : r_.control) all.push_back(list_of(task_, t, q));
+                       return fitting::z_fusion(all);
+                     }};
+    Contestant c = contestant_of(r_, splits_, fmt::format("{} x {} wordings", tables.size(), names_[best_]),
+                                 Role::kControl, "mean of its standardised scores for each wording", {},
+                                 Value::object({}));
+    for (const MemberTable* t : tables) c.parts.push_back(t->name);
+    add_cost(c.entry, tables, splits_);
+    CONSORT_CHECK_OK(enter(std::move(c), own));
+    set_control(contest_);
+    return {};
+  }
+
   Status add_subsets() {
     for (const auto& set : subsets_of(names_.size(), kMostSubsets)) {
       SubsetQuality subset;
@@ -292,6 +329,18 @@ class RetrievalContest {
 
 Result<Contest> retrieval_contest(const AnalysisRequest& request) {
   return RetrievalContest(request).run();
+}
+
+double retrieval_fit_ndcg(const Task& task, const MemberTable& member) {
+  double sum = 0, queries = 0;
+  for (std::size_t q = 0; q < task.items.size(); ++q) {
+    if (task.items[q].split != kFitSplit || !has_mark(task.items[q])) continue;
+    const auto f = figures(task, list_of(task, member, q), q);
+    if (!f) return kUnknown;
+    sum += f->ndcg;
+    ++queries;
+  }
+  return queries > 0 ? sum / queries : kUnknown;
 }
 
 std::vector<std::string> retrieval_strategy_names() {

@@ -110,6 +110,14 @@ void set_best_member(Contest& contest, std::size_t place) {
   }
 }
 
+void set_control(Contest& contest) {
+  TableEntry& entry = contest.contestants.back().entry;
+  for (const std::string& measure : contest.tested) {
+    contest.best_control[measure] = entry.name;
+    entry.best_for.push_back(measure);
+  }
+}
+
 std::vector<std::vector<std::size_t>> subsets_of(std::size_t members, std::size_t most) {
   std::vector<std::vector<std::size_t>> out;
   for (std::size_t size = 1; size <= members; ++size) {

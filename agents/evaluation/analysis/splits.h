@@ -37,6 +37,8 @@ Contestant oracle_of(const AnalysisRequest& request, const Splits& splits, std::
 
 // The contestant at `place` is the best member by every tested measure.
 void set_best_member(Contest& contest, std::size_t place);
+// The last contestant is the control of the same compute, by every tested measure.
+void set_control(Contest& contest);
 
 inline constexpr std::size_t kMostSubsets = 64;  // of members, in the figure of their number
 // Every non-empty subset of the members, in order of size, at most `most` of them (whole sizes first to

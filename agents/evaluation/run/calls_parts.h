@@ -17,9 +17,13 @@ std::unique_ptr<MemberCalls> classifier_calls(const EvaluationHost& host, const 
                                               ModelHandle model);
 // A cross-encoder's logits for pairs and retrieval.
 std::unique_ptr<MemberCalls> reranker_calls(const EvaluationHost& host, const Task& task, ModelHandle model);
+// BM25 over the documents of a retrieval task.
+std::unique_ptr<MemberCalls> word_calls(const Task& task);
 
 // The wording of this number; the last one when the task has fewer.
 const std::string& wording(const Task& task, int variant);
+// The second text of a pair in this wording.
+std::string worded_other(const Task& task, const TaskItem& item, int variant);
 // An item of a labels task as a model takes it. Errors: those of read_item_file.
 Result<ModelInput> label_input(const Task& task, const TaskItem& item, int variant);
 // Its text, or a digest of its file's bytes, for prompt_hash.

@@ -73,8 +73,8 @@ class EmbeddingCalls final : public MemberCalls {
       CONSORT_TRY(content, label_content(task_, item, variant));
       all.emplace_back("input", std::move(content));
     } else {
-      all.emplace_back("a", item.text);
-      all.emplace_back("b", item.other);
+      all.emplace_back("a", fill_prompt(wording(task_, variant), item));
+      all.emplace_back("b", task_.kind == TaskKind::kPairs ? worded_other(task_, item, variant) : item.other);
       if (task_.kind == TaskKind::kRetrieval) all.emplace_back("documents", task_.digest);
     }
     return value_digest(Value::object(std::move(all)));
@@ -82,8 +82,8 @@ class EmbeddingCalls final : public MemberCalls {
 
   Result<MemberAnswers> ask(const std::vector<const TaskItem*>& items, int variant, std::uint64_t) override {
     if (task_.kind == TaskKind::kLabels) return ask_labels(items, variant);
-    if (task_.kind == TaskKind::kPairs) return ask_pairs(items);
-    return ask_queries(items);
+    if (task_.kind == TaskKind::kPairs) return ask_pairs(items, variant);
+    return ask_queries(items, variant);
   }
 
  private:
@@ -142,11 +142,11 @@ class EmbeddingCalls final : public MemberCalls {
     return out;
   }
 
-  Result<MemberAnswers> ask_pairs(const std::vector<const TaskItem*>& items) {
+  Result<MemberAnswers> ask_pairs(const std::vector<const TaskItem*>& items, int variant) {
     std::vector<std::string> first, second;
     for (const TaskItem* item : items) {
-      first.push_back(item->text);
-      second.push_back(item->other);
+      first.push_back(fill_prompt(wording(task_, variant), *item));
+      second.push_back(worded_other(task_, *item, variant));
     }
     CONSORT_TRY(a, embedded(text_inputs(std::move(first)), "", items));
     CONSORT_TRY(b, embedded(text_inputs(std::move(second)), "", items));
@@ -162,7 +162,7 @@ class EmbeddingCalls final : public MemberCalls {
   }
 
   // The documents' cost is shared out evenly over the queries.
-  Result<MemberAnswers> ask_queries(const std::vector<const TaskItem*>& items) {
+  Result<MemberAnswers> ask_queries(const std::vector<const TaskItem*>& items, int variant) {
     if (!documents_) {
       std::vector<std::string> texts;
       for (const TaskDocument& d : task_.documents) texts.push_back(d.text);
@@ -170,7 +170,7 @@ class EmbeddingCalls final : public MemberCalls {
       documents_ = std::move(documents);
     }
     std::vector<std::string> texts;
-    for (const TaskItem* item : items) texts.push_back(item->text);
+    for (const TaskItem* item : items) texts.push_back(fill_prompt(wording(task_, variant), *item));
     CONSORT_TRY(queries, embedded(text_inputs(std::move(texts)), "query", items));
     MemberAnswers out;
     for (std::size_t i = 0; i < items.size(); ++i) {

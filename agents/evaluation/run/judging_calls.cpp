@@ -103,20 +103,22 @@ class RerankerCalls final : public MemberCalls {
 
   std::size_t block() const override { return task_.kind == TaskKind::kPairs ? kItemsAtATime : 1; }
 
-  Result<std::string> prompt_hash(const TaskItem& item, int) const override {
-    Value::Object all{{"way", "rerank"}, {"a", item.text}, {"b", item.other}};
+  Result<std::string> prompt_hash(const TaskItem& item, int variant) const override {
+    Value::Object all{
+        {"way", "rerank"}, {"a", fill_prompt(wording(task_, variant), item)}, {"b", item.other}};
     if (task_.kind == TaskKind::kRetrieval) all.emplace_back("documents", task_.digest);
     return value_digest(Value::object(std::move(all)));
   }
 
-  Result<MemberAnswers> ask(const std::vector<const TaskItem*>& items, int, std::uint64_t) override {
+  Result<MemberAnswers> ask(const std::vector<const TaskItem*>& items, int variant, std::uint64_t) override {
     RerankRequest request;
     for (const TaskItem* item : items) {
+      const std::string asked = fill_prompt(wording(task_, variant), *item);
       if (task_.kind == TaskKind::kPairs) {
-        request.pairs.push_back({item->text, item->other});
+        request.pairs.push_back({asked, item->other});
         continue;
       }
-      for (const TaskDocument& d : task_.documents) request.pairs.push_back({item->text, d.text});
+      for (const TaskDocument& d : task_.documents) request.pairs.push_back({asked, d.text});
     }
     const std::size_t per_item = request.pairs.size() / items.size();
     CONSORT_TRY(result, wait_on(host_.io, rerank(model_, std::move(request), host_.request())));

@@ -56,6 +56,12 @@ const std::string& wording(const Task& task, int variant) {
   return task.prompts[std::min(static_cast<std::size_t>(variant), task.prompts.size() - 1)];
 }
 
+std::string worded_other(const Task& task, const TaskItem& item, int variant) {
+  TaskItem other;
+  other.text = item.other;
+  return fill_prompt(wording(task, variant), other);
+}
+
 Result<ModelInput> label_input(const Task& task, const TaskItem& item, int variant) {
   ModelInput input;
   if (item.input == LabelInput::kText || item.input == LabelInput::kSmiles) {
@@ -95,6 +101,7 @@ double entropy_of_scores(const std::vector<double>& scores) {
 
 Result<std::unique_ptr<MemberCalls>> member_calls(const EvaluationHost& host, const Task& task,
                                                   const std::string& model) {
+  if (model == kWordsMember && task.kind == TaskKind::kRetrieval) return word_calls(task);
   CONSORT_TRY(handle, wait_on(host.io, host.models.acquire(model, host.request())));
   std::vector<std::unique_ptr<MemberCalls>> ways;
   switch (task.kind) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -44,11 +45,14 @@ class MemberCalls {
                                     std::uint64_t seed) = 0;
 };
 
+// Not a model: BM25 over the words of a retrieval task's documents.
+inline constexpr std::string_view kWordsMember = "words";
+
 // For a member of `task`. Which way a model is asked:
 //   choices: options as continuations; answer: generation (variant 0 greedy, others sampled);
 //   text: likelihood; labels: embeddings when the task has training items and the model embeds, else its own
 //   or zero-shot classes, else the labels as continuations; pairs: cosine of embeddings, or a reranker's
-//   logit; retrieval: the same over all documents (late interaction: MaxSim).
+//   logit; retrieval: the same over all documents (late interaction: MaxSim), or kWordsMember.
 // Errors: those of ModelDirectory::acquire; kUnsupported when the model can do none of it.
 Result<std::unique_ptr<MemberCalls>> member_calls(const EvaluationHost& host, const Task& task,
                                                   const std::string& model);

@@ -37,7 +37,8 @@ std::vector<std::string> texts_of(const Value& v, std::string_view key) {
   return out;
 }
 
-// Four wordings, so that a control of up to four times one member's compute needs no header.
+// Four wordings where there may be several, so that a control of up to four times one member's compute needs
+// no header.
 std::vector<std::string> default_prompts(TaskKind kind) {
   switch (kind) {
     case TaskKind::kChoices:
@@ -45,8 +46,9 @@ std::vector<std::string> default_prompts(TaskKind kind) {
               "Here is a question and its answer.\n{question}\nThe answer is:"};
     case TaskKind::kAnswer:
       return {"{question}"};
-    case TaskKind::kLabels:
-      return {"{text}"};
+    case TaskKind::kPairs:
+    case TaskKind::kRetrieval:
+      return {"{text}", "query: {text}", "Sentence: {text}", "Meaning of the text: {text}"};
     default:
       return {"{text}"};
   }

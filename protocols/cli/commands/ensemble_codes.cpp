@@ -39,6 +39,7 @@ Result<std::vector<Scored>> score_all(CliContext& c, Engine& engine, const CodeJ
     request.text = text;
     request.context = job.context;
     request.covers = job.combine == kByteMixture;
+    request.doubt = flags.trajectory && !request.covers;
     request.cover.prune = flags.prune.value_or(request.cover.prune);
     request.cover.canonical = !flags.all_cuts;
     Scored member{name, {}, 0, {}};
@@ -88,7 +89,35 @@ Value member_value(const Scored& m, double weight, double last, double nats, std
                         {"error", Value()}});
 }
 
-Value trajectory(const CodeTable& table, const CodeMixture& mixed) {
+// What each member expected where a chunk begins: {entropy (nats), first, second (probabilities of its two
+// likeliest tokens), guess (the likeliest one's first byte)}, each [member][chunk]; null where nothing stands
+// before, guess -1 for a control token.
+Value doubts(const CodeTable& table, const std::vector<Scored>& scored) {
+  Value::Array entropy, first, second, guess;
+  std::size_t at = 0;
+  for (const Scored& m : scored) {
+    if (m.error) continue;
+    Value::Array h, p, q, b;
+    for (const std::size_t token : table.first_tokens[at]) {
+      const bool known = token < m.result.entropies.size() && !std::isnan(m.result.entropies[token]);
+      h.push_back(known ? Value(m.result.entropies[token]) : Value());
+      p.push_back(known ? Value(m.result.firsts[token]) : Value());
+      q.push_back(known ? Value(m.result.seconds[token]) : Value());
+      b.push_back(known ? Value(m.result.guesses[token]) : Value());
+    }
+    entropy.push_back(Value::array(std::move(h)));
+    first.push_back(Value::array(std::move(p)));
+    second.push_back(Value::array(std::move(q)));
+    guess.push_back(Value::array(std::move(b)));
+    ++at;
+  }
+  return Value::object({{"entropy", Value::array(std::move(entropy))},
+                        {"first", Value::array(std::move(first))},
+                        {"second", Value::array(std::move(second))},
+                        {"guess", Value::array(std::move(guess))}});
+}
+
+Value trajectory(const CodeTable& table, const CodeMixture& mixed, const std::vector<Scored>& scored) {
   Value::Array ends, members(table.lp.size()), scores(table.lp.size());
   for (const std::int64_t end : table.ends) ends.emplace_back(end);
   for (std::size_t m = 0; m < members.size(); ++m) {
@@ -97,9 +126,11 @@ Value trajectory(const CodeTable& table, const CodeMixture& mixed) {
     members[m] = Value::array(std::move(weights));
     scores[m] = Value::array(Value::Array(table.lp[m].begin(), table.lp[m].end()));
   }
-  return Value::object({{"ends", Value::array(std::move(ends))},
-                        {"weights", Value::array(std::move(members))},
-                        {"logprobs", Value::array(std::move(scores))}});
+  Value out = Value::object({{"ends", Value::array(std::move(ends))},
+                             {"weights", Value::array(std::move(members))},
+                             {"logprobs", Value::array(std::move(scores))}});
+  if (!table.first_tokens.empty()) out = out.with("doubt", doubts(table, scored));
+  return out;
 }
 
 Value document(const CodeJob& job, const CodeFlags& flags, const CombinerOptions& options,
@@ -133,7 +164,7 @@ Value document(const CodeJob& job, const CodeFlags& flags, const CombinerOptions
                              {"missing", Value::array(std::move(missing))},
                              {"signals", Value::object()}});
   if (flags.trajectory && static_cast<double>(table.ends.size() * table.lp.size()) <= kMaxTrajectory)
-    out = out.with("trajectory", trajectory(table, mixed));
+    out = out.with("trajectory", trajectory(table, mixed, scored));
   return out;
 }
 
@@ -181,7 +212,8 @@ void add_code_flags(Command sub, CodeFlags& f) {
   sub.add_flag("--all-cuts", f.all_cuts,
                "byteMixture: also cuts into tokens that the tokenizers would not make (slower)");
   sub.add_flag("--trajectory", f.trajectory,
-               "mixtures, --json: every piece's end, log-probabilities and weights");
+               "mixtures, --json: every piece's end, log-probabilities and weights; chunkMixture: also the "
+               "members' doubt where it begins");
 }
 
 Result<int> score_codes(CliContext& c, const CodeJob& job, const CodeFlags& flags) {
