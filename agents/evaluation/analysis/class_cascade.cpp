@@ -13,17 +13,6 @@ namespace {
 using Views = std::span<const ClassView>;
 using Truth = std::span<const std::int32_t>;
 
-std::size_t cheapest(Views members) {
-  const auto least = std::min_element(members.begin(), members.end(),
-                                      [](const ClassView& a, const ClassView& b) { return a.cost < b.cost; });
-  return static_cast<std::size_t>(least - members.begin());
-}
-
-std::vector<double> marks_of(const ClassSaid& said, Truth truth) {
-  const auto marks = measures::marks(said.answer, truth);
-  return {marks.begin(), marks.end()};
-}
-
 // Items of equal confidence go together, so the threshold is one number.
 Result<fitting::CascadePoint> threshold_of(const ClassSaid& quick, const ClassSaid& whole, Views members,
                                            std::size_t first, Truth truth) {
@@ -37,12 +26,23 @@ Result<fitting::CascadePoint> threshold_of(const ClassSaid& quick, const ClassSa
   return fitting::choose_cascade(curve, {.goal = fitting::CascadeGoal::kCheapestAtStrong});
 }
 
-// The first member's words where it is sure enough, the whole ensemble's elsewhere.
-ClassSaid joined(const ClassSaid& quick, ClassSaid whole, double threshold) {
+}  // namespace
+
+std::size_t cheapest_member(Views members) {
+  const auto least = std::min_element(members.begin(), members.end(),
+                                      [](const ClassView& a, const ClassView& b) { return a.cost < b.cost; });
+  return static_cast<std::size_t>(least - members.begin());
+}
+
+std::vector<double> marks_of(const ClassSaid& said, Truth truth) {
+  const auto marks = measures::marks(said.answer, truth);
+  return {marks.begin(), marks.end()};
+}
+
+ClassSaid first_where(const ClassSaid& quick, ClassSaid whole, const std::vector<std::uint8_t>& sure) {
+  whole.alone = sure;
   for (std::size_t i = 0; i < quick.answer.size(); ++i) {
-    const bool sure = quick.confidence[i] >= threshold;
-    whole.alone.push_back(sure);
-    if (!sure) continue;
+    if (sure[i] == 0) continue;
     whole.answer[i] = quick.answer[i];
     whole.confidence[i] = quick.confidence[i];
     std::copy(quick.log_p.row(i).begin(), quick.log_p.row(i).end(), whole.log_p.row(i).begin());
@@ -50,14 +50,12 @@ ClassSaid joined(const ClassSaid& quick, ClassSaid whole, double threshold) {
   return whole;
 }
 
-}  // namespace
-
 ClassStrategy cascade(const std::vector<std::string>& names, ClassStrategy strong) {
   return {"cascade",
           "the cheapest member alone where its calibrated probability reaches a threshold, else " +
               strong.name + " of all",
           [names, strong = std::move(strong)](Views members, Truth truth) -> Result<FittedClasses> {
-            const std::size_t first = cheapest(members);
+            const std::size_t first = cheapest_member(members);
             CONSORT_TRY(alone, calibrated_member(names, first).fit(members, truth));
             CONSORT_TRY(all, strong.fit(members, truth));
             CONSORT_TRY(quick, alone.apply(members));
@@ -75,7 +73,9 @@ ClassStrategy cascade(const std::vector<std::string>& names, ClassStrategy stron
             fitted.apply = [alone, all, threshold = point.threshold](Views m) -> Result<ClassSaid> {
               CONSORT_TRY(sure, alone.apply(m));
               CONSORT_TRY(rest, all.apply(m));
-              return joined(sure, std::move(rest), threshold);
+              std::vector<std::uint8_t> kept;
+              for (const double c : sure.confidence) kept.push_back(c >= threshold);
+              return first_where(sure, std::move(rest), kept);
             };
             return fitted;
           }};

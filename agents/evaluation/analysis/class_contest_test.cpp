@@ -55,7 +55,7 @@ TEST(ClassContest, MembersThatErrApartAreBeatenByTheirVote) {
               HasSubstr("vote: better than a calibrated (best member) in accuracy: 100.0 % against 80.0 %, "
                         "+20.0 points"));
   EXPECT_THAT(c->sentence, HasSubstr("n = 90"));
-  EXPECT_EQ(r->tried, 3u + 10u + 1u);  // calibrated members; vote .. cascade with rank and greedyPool
+  EXPECT_EQ(r->tried, 3u + 12u + 1u);  // calibrated members; vote .. boundedCascade with rank and greedyPool
   EXPECT_EQ(r->members, (std::vector<std::string>{"a", "b", "c"}));
 }
 
@@ -295,6 +295,62 @@ TEST(ClassContest, ACascadeAsksTheDearMemberOnlyWhereTheCheapOneDoubts) {
   EXPECT_NEAR(entry->parameters.get("deferred").as_number(), 1.0 / 3, 1e-12);
   EXPECT_NEAR(entry->flop, 10 + 1000.0 / 3, 1e-9);
   EXPECT_NEAR(r->find("linearPool fitted")->flop, 1010, 1e-9);
+}
+
+TEST(ClassContest, ALearnedCascadeAsksWhereTheOthersAreBetter) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 60, 60);
+  // The cheap member is wrong where it is sure: a threshold on confidence cannot help, its doubt as a whole
+  // can.
+  const auto misled = [](std::size_t i) { return i % 3 == 0; };
+  made.member("dear", [&](PredictionRow& row, std::size_t i) {
+    row.flop = 1000;
+    row.scores.assign(3, std::log(0.02));
+    row.scores[made.task.items[i].gold] = std::log(0.96);
+  });
+  made.member("cheap", [&](PredictionRow& row, std::size_t i) {
+    row.flop = 10;
+    const double sure = misled(i) ? 0.55 : 0.45;
+    row.scores.assign(3, std::log((1 - sure) / 2));
+    row.scores[(made.task.items[i].gold + (misled(i) ? 1 : 0)) % 3] = std::log(sure);
+  });
+  made.request.combine = {"cascade", "learnedCascade", "boundedCascade"};
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_EQ(value(*r, "cascade", "accuracy"), 1);
+  EXPECT_NEAR(r->find("cascade")->flop, 1010, 1e-9);  // only by asking always
+  EXPECT_EQ(value(*r, "learnedCascade", "accuracy"), 1);
+  EXPECT_NEAR(r->find("learnedCascade")->flop, 10 + 1000.0 / 3, 1e-9);
+  EXPECT_EQ(value(*r, "boundedCascade", "accuracy"), 1);
+  EXPECT_NEAR(r->find("boundedCascade")->flop, 1010, 1e-9);  // any threshold would keep the wrong ones first
+}
+
+TEST(ClassContest, ABoundedCascadeLosesAtMostItsShare) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 400, 400);
+  const auto noise = [](std::size_t i) { return static_cast<double>((i * 7919) % 1000) / 1000; };
+  made.member("dear", [&](PredictionRow& row, std::size_t i) {
+    row.flop = 1000;
+    row.scores.assign(3, std::log(0.05));
+    row.scores[made.task.items[i].gold] = std::log(0.9);
+  });
+  made.member("cheap", [&](PredictionRow& row, std::size_t i) {  // right as often as it says
+    row.flop = 10;
+    const double sure = 0.4 + 0.6 * noise(i);
+    row.scores.assign(3, std::log((1 - sure) / 2 + 1e-3));
+    const bool right = noise(3 * i + 1) < sure;
+    row.scores[(made.task.items[i].gold + (right ? 0 : 1)) % 3] = std::log(sure);
+  });
+  made.request.combine = {"boundedCascade"};
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  const TableEntry* entry = r->find("boundedCascade");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_LE(entry->parameters.get("boundedRisk").as_number(), 0.05);
+  EXPECT_EQ(entry->parameters.get("calibratedOn").as_integer(), 200);
+  EXPECT_GT(value(*r, "boundedCascade", "accuracy"), 0.91);  // 5 % and the noise of 400 items
+  EXPECT_LT(value(*r, "boundedCascade", "accuracy"), 1);
+  EXPECT_LT(entry->flop, 990);  // it does save
 }
 
 TEST(ClassContest, CombineNamesTheStrategiesAndAWrongNameIsAnError) {

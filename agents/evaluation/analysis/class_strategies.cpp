@@ -10,6 +10,7 @@
 #include "agents/ensemble/fitting/selection.h"
 #include "agents/ensemble/fitting/temperature.h"
 #include "agents/evaluation/analysis/class_cascade.h"
+#include "agents/evaluation/analysis/class_router.h"
 #include "agents/evaluation/analysis/class_votes.h"
 #include "agents/evaluation/analysis/splits.h"
 #include "agents/evaluation/measures/classification.h"
@@ -22,6 +23,8 @@ using fitting::MatrixView;
 using Views = std::span<const ClassView>;
 using Truth = std::span<const std::int32_t>;
 using Names = std::vector<std::string>;
+
+constexpr double kLostAnswers = 0.05;  // share of right answers that boundedCascade may cost
 
 constexpr double kStackerPenalty = 1;
 constexpr double kItemsForFullTemperature = 50;  // below, ln T is pulled to 0 in proportion
@@ -287,7 +290,10 @@ std::vector<ClassStrategy> class_strategies(const Names& names, bool per_byte, d
   out.push_back(tuned_log(names));
   if (names.size() > 2) out.push_back(greedy(names));  // of two it is one or the uniform pool
   out.push_back(stacking(names));
-  if (names.size() > 1) out.push_back(cascade(names, tuned_linear(names)));
+  if (names.size() < 2) return out;
+  out.push_back(cascade(names, tuned_linear(names)));
+  out.push_back(learned_cascade(names, tuned_linear(names)));
+  out.push_back(bounded_cascade(names, tuned_linear(names), kLostAnswers));
   return out;
 }
 
