@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "agents/ensemble/fitting/pool_weights.h"
+#include "agents/evaluation/analysis/class_calibrators.h"
 #include "agents/evaluation/analysis/class_measures.h"
 #include "agents/evaluation/analysis/class_sets.h"
 #include "agents/evaluation/analysis/class_table.h"
@@ -20,7 +21,6 @@ namespace {
 constexpr std::size_t kLeastFit = 5;
 constexpr double kTrajectoryShare = 0.005;  // fixed share of the weights' figure
 constexpr double kMostProbeWork = 4e9;      // multiplications that a probe as a control may cost
-constexpr double kWorstNll = 745;           // -ln of the smallest double: a bootstrap wants finite numbers
 
 // How a contestant does on fit items that it was not fitted on.
 struct CrossScore {
@@ -55,6 +55,7 @@ class ClassContest {
     choose();
     CONSORT_CHECK_OK(add_subsets());
     CONSORT_CHECK_OK(add_sets());
+    CONSORT_CHECK_OK(add_calibrators());
     CONSORT_CHECK_OK(add_trajectory());
     add_oracle();
     return std::move(contest_);
@@ -329,6 +330,19 @@ class ClassContest {
       CONSORT_CHECK_OK(fill_items(pool, said));
       quality.value = measured(contest_, pool, contest_.measures.front().name, everything);
       contest_.subsets.push_back(std::move(quality));
+    }
+    return {};
+  }
+
+  // Of the members as they came and of their plain pool.
+  Status add_calibrators() {
+    std::vector<std::pair<std::string, ClassStrategy>> asked;
+    for (std::size_t m = 0; m < names_.size(); ++m) asked.emplace_back(names_[m], raw_member(m));
+    for (const auto& [name, strategy] : asked_)
+      if (name == "linearPool") asked.emplace_back(name, strategy);
+    for (const auto& [name, strategy] : asked) {
+      CONSORT_TRY(rows, calibrator_results(name, strategy, fit_, test_));
+      contest_.calibrators.insert(contest_.calibrators.end(), rows.begin(), rows.end());
     }
     return {};
   }

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include <cmath>
 
 #include "agents/ensemble/strategy.h"
@@ -351,6 +353,34 @@ TEST(ClassContest, ABoundedCascadeLosesAtMostItsShare) {
   EXPECT_GT(value(*r, "boundedCascade", "accuracy"), 0.91);  // 5 % and the noise of 400 items
   EXPECT_LT(value(*r, "boundedCascade", "accuracy"), 1);
   EXPECT_LT(entry->flop, 990);  // it does save
+}
+
+TEST(ClassContest, EveryWayOfCalibratingIsMeasured) {
+  HandMade made(TaskKind::kChoices);
+  for (std::size_t i = 0; i < 1600; ++i) {
+    TaskItem& item = made.item(i < 800 ? kFitSplit : kTestSplit);
+    item.options = {"no", "yes"};
+    item.gold = (i * 7919) % 1000 < 400 ? 1 : 0;
+  }
+  // Says 0.98 and is right three times of four; leans to "yes" on top of it.
+  const auto noise = [](std::size_t i) { return static_cast<double>((i * 6007 + 13) % 997) / 997; };
+  made.member("loud", [&](PredictionRow& row, std::size_t i) {
+    const bool yes = (made.task.items[i].gold == 1) == (noise(i) < 0.75);
+    const double p = yes ? 0.99 : 0.05;
+    row.scores = {std::log(1 - p), std::log(p)};
+  });
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  std::map<std::string, CalibratorResult> by;
+  for (const CalibratorResult& c : r->calibrators) by[c.way] = c;
+  ASSERT_EQ(by.size(), 5u);
+  for (const char* way : {"temperature", "vector scaling", "Platt", "isotonic"}) {
+    EXPECT_LT(by[way].nll, by["as it came"].nll - 0.2) << way;
+    EXPECT_LT(by[way].ece_debiased, by["as it came"].ece_debiased) << way;
+  }
+  // Two values are fitted exactly by what has two parameters: the share of "yes" at each.
+  for (const char* way : {"vector scaling", "Platt", "isotonic"}) EXPECT_LT(by[way].ece, 0.05) << way;
+  EXPECT_NEAR(by["Platt"].nll, by["isotonic"].nll, 2e-3);
 }
 
 TEST(ClassContest, CombineNamesTheStrategiesAndAWrongNameIsAnError) {

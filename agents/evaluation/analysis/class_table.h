@@ -6,6 +6,8 @@
 
 namespace consort {
 
+inline constexpr double kWorstNll = 745;  // -ln of the smallest double: a bootstrap wants finite numbers
+
 // One member's matrices over some items.
 struct ClassMember {
   fitting::Matrix log_p, per_byte;

@@ -59,8 +59,9 @@ struct Contest {
   std::string chosen, chosen_by;
   std::vector<SubsetQuality> subsets;  // all of them where members are few; members in the table's order
   std::vector<PredictionSets> sets;    // classes only
-  double nobody = 0;                   // the first measure of knowing nothing, for Shapley values
-  WeightTrajectory trajectory;         // empty: none
+  std::vector<CalibratorResult> calibrators;  // classes only
+  double nobody = 0;                          // the first measure of knowing nothing, for Shapley values
+  WeightTrajectory trajectory;                // empty: none
   std::vector<std::string> notes;
 
   const Contestant* find(std::string_view name) const;

@@ -61,6 +61,7 @@ class Judge {
     out_.measures = c_.measures;
     out_.notes = c_.notes;
     out_.sets = c_.sets;
+    out_.calibrators = c_.calibrators;
     out_.chosen = c_.chosen;
     out_.chosen_by = c_.chosen_by;
     for (const Contestant& c : c_.contestants) {

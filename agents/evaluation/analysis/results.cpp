@@ -87,6 +87,15 @@ Value sets_value(const PredictionSets& s) {
                         {"worst_class", number(s.worst_class)}});
 }
 
+Value calibrator_value(const CalibratorResult& c) {
+  return Value::object({{"contestant", c.contestant},
+                        {"way", c.way},
+                        {"nll", number(c.nll)},
+                        {"brier", number(c.brier)},
+                        {"ece", number(c.ece)},
+                        {"ece_debiased", number(c.ece_debiased)}});
+}
+
 template <typename T, typename F>
 Value list_of(const std::vector<T>& items, const F& each) {
   Value::Array out;
@@ -145,6 +154,7 @@ Value to_value(const EvaluationResults& r) {
        {"entries", list_of(r.entries, [&](const TableEntry& e) { return entry_value(r, e); })},
        {"comparisons", list_of(r.comparisons, comparison_value)},
        {"prediction_sets", list_of(r.sets, sets_value)},
+       {"calibrators", list_of(r.calibrators, calibrator_value)},
        {"diversity", list_of(r.diversity, diversity_value)},
        {"worth", list_of(r.worth,
                          [](const MemberWorth& w) {

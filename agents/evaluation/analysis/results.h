@@ -88,6 +88,13 @@ struct PredictionSets {
   double worst_class = kUnknown;                // lowest coverage of a class (choices: of a place) with items
 };
 
+// What one way of calibrating makes of a contestant: fitted on the fit split, measured on the test split.
+struct CalibratorResult {
+  std::string contestant, way;       // way: as it came, temperature, vector scaling, Platt, isotonic
+  double nll = 0, brier = 0;         // nats an item; 0 to 2
+  double ece = 0, ece_debiased = 0;  // as the measures of the table
+};
+
 struct EvaluationResults {
   std::string task, kind, description, licence, source, digest;
   std::size_t items_train = 0, items_fit = 0, items_test = 0, clusters = 0;
@@ -98,8 +105,9 @@ struct EvaluationResults {
   std::vector<TableEntry> entries;
   std::vector<Comparison> comparisons;
   std::vector<PairDiversity> diversity;
-  std::vector<PredictionSets> sets;  // empty: a task without classes, or too few items for fitting
-  std::vector<MemberWorth> worth;    // empty: not all subsets were measured
+  std::vector<PredictionSets> sets;           // empty: a task without classes, or too few items for fitting
+  std::vector<CalibratorResult> calibrators;  // empty: a task without classes
+  std::vector<MemberWorth> worth;             // empty: not all subsets were measured
   std::string chosen;  // the contestant that cross-fitting on the fit split prefers; may be a single member
   std::string chosen_by;  // the measure of that choice
   std::size_t tried = 0;  // contestants that were measured on the test split, members and oracle apart

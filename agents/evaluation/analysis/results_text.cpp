@@ -106,6 +106,17 @@ std::string sets_text(const EvaluationResults& r) {
   return rows.empty() ? std::string() : aligned(rows) + '\n';
 }
 
+std::string calibrators_text(const EvaluationResults& r) {
+  std::vector<Row> rows;
+  for (const CalibratorResult& c : r.calibrators) {
+    if (rows.empty())
+      rows.push_back({"calibrated on the fit split", "by", "nll", "brier", "ece %", "debiased %"});
+    rows.push_back({"  " + c.contestant, c.way, fmt::format("{:.4f}", c.nll), fmt::format("{:.4f}", c.brier),
+                    fmt::format("{:.2f}", 100 * c.ece), fmt::format("{:.2f}", 100 * c.ece_debiased)});
+  }
+  return rows.empty() ? std::string() : aligned(rows) + '\n';
+}
+
 }  // namespace
 
 std::string results_text(const EvaluationResults& r) {
@@ -115,7 +126,7 @@ std::string results_text(const EvaluationResults& r) {
   if (r.items_train > 0) out += fmt::format(", {} for training", r.items_train);
   out += "; 95 % intervals\n\n" + table(r) + '\n';
   out += rivalry(r, "best member") + rivalry(r, "same compute");
-  out += sets_text(r);
+  out += sets_text(r) + calibrators_text(r);
   for (const Comparison& c : r.comparisons)
     if (c.entry == r.chosen) out += c.sentence + '\n';
   const TableEntry* chosen = r.find(r.chosen);

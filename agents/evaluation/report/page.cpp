@@ -50,6 +50,7 @@ class Page {
     drawings();
     comparisons();
     sets();
+    calibrators();
     diversity();
     worth();
     method();
@@ -302,6 +303,24 @@ class Page {
           "<td class=\"n\">{:.1f} %</td></tr>\n",
           xml_text(s.contestant), s.score, 100 * s.coverage, 100 * s.band_low, 100 * s.band_high,
           100 * s.worst_class, s.mean_size, 100 * s.single, 100 * s.empty);
+    out_ += "</table></div>\n";
+  }
+
+  void calibrators() {
+    if (r_.calibrators.empty()) return;
+    out_ += "<h2>Ways of calibrating</h2>\n";
+    out_ += paragraph(
+        "Every member and the plain pool, fitted on the fit split, measured on the test split. Isotonic "
+        "regression wants a thousand items; with fewer it follows their noise.",
+        "soft small");
+    out_ +=
+        "<div class=\"wide\"><table><tr><th>contestant</th><th>by</th><th class=\"n\">nll</th>"
+        "<th class=\"n\">brier</th><th class=\"n\">ece</th><th class=\"n\">debiased</th></tr>\n";
+    for (const CalibratorResult& c : r_.calibrators)
+      out_ += fmt::format(
+          "<tr><td>{}</td><td>{}</td><td class=\"n\">{:.4f}</td><td class=\"n\">{:.4f}</td>"
+          "<td class=\"n\">{:.2f} %</td><td class=\"n\">{:.2f} %</td></tr>\n",
+          xml_text(c.contestant), c.way, c.nll, c.brier, 100 * c.ece, 100 * c.ece_debiased);
     out_ += "</table></div>\n";
   }
 
