@@ -355,6 +355,20 @@ TEST(ClassContest, ABoundedCascadeLosesAtMostItsShare) {
   EXPECT_LT(entry->flop, 990);  // it does save
 }
 
+TEST(ClassContest, AMemberThatKnowsNothingIsCalibratedToSayingSo) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 600, 600);
+  made.member("guesser",
+              [](PredictionRow& row, std::size_t i) {  // sure of an option that has nothing to do with it
+                row.scores.assign(3, std::log(0.005));
+                row.scores[(i * 7919 / 13) % 3] = std::log(0.99);
+              });
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_GT(value(*r, "guesser", "nll"), 3);
+  EXPECT_LT(value(*r, "guesser calibrated", "nll"), 1.15);  // ln 3 is 1.0986
+}
+
 TEST(ClassContest, EveryWayOfCalibratingIsMeasured) {
   HandMade made(TaskKind::kChoices);
   for (std::size_t i = 0; i < 1600; ++i) {

@@ -49,7 +49,7 @@ Result<std::vector<Matrix>> tempered(Views members, std::span<const double> temp
 // At an edge of the range (every item is right, say) the items do not tell the temperature: it stays 1.
 Result<double> temperature_of(const MatrixView& logits, Truth truth) {
   CONSORT_TRY(fit, fitting::fit_temperature(logits, truth));
-  if (fit.at_edge) return 1.0;
+  if (fit.at_edge && fit.temperature < 1) return 1.0;  // a few items without an error prove no certainty
   const double trust = std::min(1.0, static_cast<double>(truth.size()) / kItemsForFullTemperature);
   return std::exp(trust * std::log(fit.temperature));
 }
