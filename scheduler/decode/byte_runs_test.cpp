@@ -104,7 +104,7 @@ TEST(ByteScore, TellsWhatWasExpectedWhereAsked) {
     for (const float x : logits) p.push_back(std::exp(static_cast<double>(x)) / sum);
     for (const double q : p) entropy -= q > 0 ? q * std::log(q) : 0;
     const auto top = std::max_element(p.begin(), p.end());
-    const std::string_view guess = LetterTokenizer().token_bytes(static_cast<TokenId>(top - p.begin()));
+    const std::string guess = LetterTokenizer().token_bytes(static_cast<TokenId>(top - p.begin()));
     EXPECT_NEAR(r->entropies[i], entropy, 1e-5);
     EXPECT_NEAR(r->firsts[i], *top, 1e-6);
     *top = 0;

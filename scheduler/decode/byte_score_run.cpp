@@ -140,8 +140,8 @@ class ByteScoreRun final : public Run {
     result_.entropies.push_back(doubt.entropy);
     result_.firsts.push_back(doubt.first);
     result_.seconds.push_back(doubt.second);
-    const std::string_view bytes =
-        doubt.likeliest < 0 ? std::string_view() : host.model_tokenizer().token_bytes(doubt.likeliest);
+    const std::string bytes =
+        doubt.likeliest < 0 ? std::string() : host.model_tokenizer().token_bytes(doubt.likeliest);
     result_.guesses.push_back(bytes.empty() ? -1 : static_cast<unsigned char>(bytes.front()));
   }
 
