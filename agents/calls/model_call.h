@@ -18,7 +18,8 @@ class CallHandler : public TaskHandler {
       : services_(services), kind_(kind), schema_(embedded_schema(schema)) {}
   std::string_view kind() const final { return kind_; }
   const Value& options_schema() const final { return schema_; }
-  bool repeatable() const final { return true; }  // models answer, memories change by the record's writes
+  // Models answer and memories change by the record's writes; a kind with effects of its own says false.
+  bool repeatable() const override { return true; }
 
  protected:
   const CallServices services_;
