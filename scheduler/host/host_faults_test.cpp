@@ -99,26 +99,39 @@ TEST(HostFaults, DelaysAndOvertakingChangeNoTextAndNoStream) {
   }
 }
 
-TEST(HostFaults, LostMessagesEndInATimeoutNeverInAHang) {
+// How calls whose messages get lost one time in five end when they must be done within `patience`.
+struct Ends {
+  int good = 0, late = 0;
+};
+Ends ends_within(milliseconds patience) {
   FaultRig rig({.seed = 5, .loss = 0.2});
   RequestContext context;
-  context.deadline = std::chrono::steady_clock::now() + milliseconds(1500);
+  context.deadline = std::chrono::steady_clock::now() + patience;
+  Ends ends;
   auto model = rig.start(rig.directory->acquire("a", context)).get();
-  ASSERT_TRUE(model) << model.error().line();
-  int good = 0, late = 0;
+  if (!model) return ends;
   std::vector<std::future<Result<GenerateResult>>> calls;
   for (int i = 0; i < 20; ++i) calls.push_back(rig.start(model->generate(story(i), context)));
   for (auto& call : calls) {
     const auto r = call.get();
     if (r)
-      ++good;
+      ++ends.good;
     else if (r.error().kind == ErrorKind::kTimeout)
-      ++late;
+      ++ends.late;
     else
       ADD_FAILURE() << r.error().line();
   }
-  EXPECT_GT(good, 0);
-  EXPECT_GT(late, 0);
+  return ends;
+}
+
+TEST(HostFaults, LostMessagesEndInATimeoutNeverInAHang) {
+  Ends ends;
+  for (const int patience : {1500, 6000, 24000}) {  // what is quick enough depends on the machine
+    ends = ends_within(milliseconds(patience));
+    if (ends.good > 0) break;
+  }
+  EXPECT_GT(ends.good, 0);
+  EXPECT_GT(ends.late, 0);
 }
 
 TEST(HostFaults, LostMessagesWithoutADeadlineEndAsUnavailable) {
