@@ -92,16 +92,18 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-Result<Value> measure(const std::shared_ptr<const CallKinds>& kinds, Journal* journal,
-                      const StepsBenchOptions& options, const Variant& variant) {
+// One more round of a variant, microseconds a step.
+Status add_round(const std::shared_ptr<const CallKinds>& kinds, Journal* journal,
+                 const StepsBenchOptions& options, const Variant& variant, std::vector<double>& each) {
   const std::uint64_t steps = static_cast<std::uint64_t>(variant.steps);
   const Value document = counting_document(variant.call ? call_act(options) : set_act(), steps);
-  std::vector<double> each;
-  for (int round = 0; round < options.rounds; ++round) {
-    CONSORT_TRY(micros,
-                run_once(kinds, variant.durability ? journal : nullptr, document, steps, variant.durability));
-    each.push_back(micros / static_cast<double>(steps));
-  }
+  CONSORT_TRY(micros,
+              run_once(kinds, variant.durability ? journal : nullptr, document, steps, variant.durability));
+  each.push_back(micros / static_cast<double>(steps));
+  return {};
+}
+
+Value measured(const Variant& variant, const std::vector<double>& each) {
   const double middle = median(each);
   return Value::object({{"name", variant.name},
                         {"microseconds_per_step", middle},
@@ -160,11 +162,13 @@ Result<Value> bench_steps(std::shared_ptr<const CallKinds> kinds, Journal* journ
     wanted.push_back({"call", true, std::nullopt, options.steps});
     if (journal) wanted.push_back({"call+async", true, RunDurability::kAsync, options.steps});
   }
+  // A round of each after the other, so that a machine that slows down does so for all.
+  std::vector<std::vector<double>> rounds(wanted.size());
+  for (int round = 0; round < options.rounds; ++round)
+    for (std::size_t v = 0; v < wanted.size(); ++v)
+      CONSORT_CHECK_OK(add_round(kinds, journal, options, wanted[v], rounds[v]));
   Value::Array variants;
-  for (const Variant& variant : wanted) {
-    CONSORT_TRY(measured, measure(kinds, journal, options, variant));
-    variants.push_back(std::move(measured));
-  }
+  for (std::size_t v = 0; v < wanted.size(); ++v) variants.push_back(measured(wanted[v], rounds[v]));
   const Value first = variants.front();
   Value::Object result{{"name", "steps"},
                        {"rounds", options.rounds},
