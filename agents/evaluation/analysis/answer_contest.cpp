@@ -267,8 +267,7 @@ class AnswerContest {
     enter(fmt::format("{} x {} samples, vote", tables.size(), members_[best_]->name), Role::kControl,
           "self-consistency: the best member greedy and sampled, one vote each", tables, Value::object({}),
           apply, share_right(apply, splits_.fit));
-    contest_.best_control["accuracy"] = contest_.contestants.back().entry.name;
-    contest_.contestants.back().entry.best_for.push_back("accuracy");
+    set_control(contest_);
   }
 
   void add_subsets() {

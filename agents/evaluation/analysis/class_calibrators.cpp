@@ -26,12 +26,11 @@ bool padded(const Matrix& log_p) {
 Result<CalibratorResult> measured(std::string way, const Matrix& log_p, Truth truth) {
   CalibratorResult out;
   out.way = std::move(way);
-  CONSORT_TRY(nll, measures::nll_by_item(log_p, truth));
-  for (const double v : nll) out.nll += std::min(v, kWorstNll) / static_cast<double>(nll.size());
+  CONSORT_TRY(nll, bounded_nll(log_p, truth));
+  for (const double v : nll) out.nll += v / static_cast<double>(nll.size());
   CONSORT_TRY(brier, measures::mean_brier(log_p, truth));
   out.brier = brier;
-  Matrix copy = log_p;
-  const ClassSaid said = said_by(std::move(copy));
+  const ClassSaid said = said_by(log_p);
   std::vector<double> confidence;
   for (const double c : said.confidence) confidence.push_back(std::clamp(c, 0.0, 1.0));
   CONSORT_TRY(error, measures::calibration_error(confidence, measures::marks(said.answer, truth)));

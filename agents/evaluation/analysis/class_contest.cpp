@@ -110,8 +110,7 @@ class ClassContest {
     c.values.assign(said.answer.begin(), said.answer.end());
     c.confidence = std::move(said.confidence);
     if (said.log_p.columns == 0) return {};
-    CONSORT_TRY(nll, measures::nll_by_item(said.log_p, test_.truth));
-    for (double& v : nll) v = std::min(v, kWorstNll);
+    CONSORT_TRY(nll, bounded_nll(said.log_p, test_.truth));
     CONSORT_TRY(brier, measures::brier_by_item(said.log_p, test_.truth));
     c.items["nll"].sums = std::move(nll);
     c.items["brier"].sums = std::move(brier);
@@ -144,9 +143,9 @@ class ClassContest {
     CONSORT_TRY(accuracy, measures::accuracy(said.answer, on.truth));
     out.accuracy = accuracy;
     if (said.log_p.columns == 0) return out;
-    CONSORT_TRY(nll, measures::nll_by_item(said.log_p, on.truth));
+    CONSORT_TRY(nll, bounded_nll(said.log_p, on.truth));
     out.nll = 0;
-    for (const double v : nll) out.nll += std::min(v, kWorstNll) / static_cast<double>(nll.size());
+    for (const double v : nll) out.nll += v / static_cast<double>(nll.size());
     CONSORT_TRY(brier, measures::mean_brier(said.log_p, on.truth));
     out.brier = brier;
     return out;

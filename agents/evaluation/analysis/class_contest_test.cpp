@@ -270,11 +270,9 @@ TEST(ClassContest, TooFewItemsForSetsAreSaid) {
   EXPECT_THAT(r->notes, Contains(HasSubstr("no prediction sets")));
 }
 
-// A cheap member that is right wherever it is sure, and a dear one that is always right.
-TEST(ClassContest, ACascadeAsksTheDearMemberOnlyWhereTheCheapOneDoubts) {
-  HandMade made(TaskKind::kChoices);
-  add_choice_items(made, 60, 90);
-  const auto doubts = [](std::size_t i) { return i % 3 == 0; };
+// A dear member that is always right, and a cheap one that is wrong on every third item; how sure it says it
+// is there and elsewhere.
+void add_dear_and_cheap(HandMade& made, double sure_wrong, double sure_right) {
   made.member("dear", [&](PredictionRow& row, std::size_t i) {
     row.flop = 1000;
     row.scores.assign(3, std::log(0.02));
@@ -282,10 +280,17 @@ TEST(ClassContest, ACascadeAsksTheDearMemberOnlyWhereTheCheapOneDoubts) {
   });
   made.member("cheap", [&](PredictionRow& row, std::size_t i) {
     row.flop = 10;
-    const double sure = doubts(i) ? 0.4 : 0.9;
+    const bool wrong = i % 3 == 0;
+    const double sure = wrong ? sure_wrong : sure_right;
     row.scores.assign(3, std::log((1 - sure) / 2));
-    row.scores[(made.task.items[i].gold + (doubts(i) ? 1 : 0)) % 3] = std::log(sure);
+    row.scores[(made.task.items[i].gold + (wrong ? 1 : 0)) % 3] = std::log(sure);
   });
+}
+
+TEST(ClassContest, ACascadeAsksTheDearMemberOnlyWhereTheCheapOneDoubts) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 60, 90);
+  add_dear_and_cheap(made, 0.4, 0.9);
   made.request.combine = {"cascade", "linearPool fitted"};
   const auto r = made.results();
   ASSERT_TRUE(r) << r.error().line();
@@ -304,18 +309,7 @@ TEST(ClassContest, ALearnedCascadeAsksWhereTheOthersAreBetter) {
   add_choice_items(made, 60, 60);
   // The cheap member is wrong where it is sure: a threshold on confidence cannot help, its doubt as a whole
   // can.
-  const auto misled = [](std::size_t i) { return i % 3 == 0; };
-  made.member("dear", [&](PredictionRow& row, std::size_t i) {
-    row.flop = 1000;
-    row.scores.assign(3, std::log(0.02));
-    row.scores[made.task.items[i].gold] = std::log(0.96);
-  });
-  made.member("cheap", [&](PredictionRow& row, std::size_t i) {
-    row.flop = 10;
-    const double sure = misled(i) ? 0.55 : 0.45;
-    row.scores.assign(3, std::log((1 - sure) / 2));
-    row.scores[(made.task.items[i].gold + (misled(i) ? 1 : 0)) % 3] = std::log(sure);
-  });
+  add_dear_and_cheap(made, 0.55, 0.45);
   made.request.combine = {"cascade", "learnedCascade", "boundedCascade"};
   const auto r = made.results();
   ASSERT_TRUE(r) << r.error().line();

@@ -43,31 +43,6 @@ Matrix doubts_of(const Matrix& log_p) {
   return out;
 }
 
-// Both stages, fitted on the same items.
-struct Stages {
-  std::size_t first = 0;
-  FittedClasses alone, all;
-  FittedClasses joined(Value parameters) const {
-    FittedClasses out;
-    out.parameters = std::move(parameters);
-    out.parts = {first};
-    for (const std::size_t m : all.parts)
-      if (m != first) out.parts.push_back(m);
-    return out;
-  }
-};
-
-Result<Stages> stages_of(const std::vector<std::string>& names, const ClassStrategy& strong, Views members,
-                         Truth truth) {
-  Stages s;
-  s.first = cheapest_member(members);
-  CONSORT_TRY(alone, calibrated_member(names, s.first).fit(members, truth));
-  CONSORT_TRY(all, strong.fit(members, truth));
-  s.alone = std::move(alone);
-  s.all = std::move(all);
-  return s;
-}
-
 // ---- a learned router -----------------------------------------------------------------------------------
 
 struct Route {
@@ -81,7 +56,7 @@ double trust(const fitting::LogisticModel& model, std::span<const double> doubts
 }
 
 // The threshold is chosen on predictions for items that the router has not seen.
-Result<Route> route_of(const ClassSaid& quick, const ClassSaid& whole, const std::vector<double>& costs,
+Result<Route> route_of(const CascadeStages& stages, const ClassSaid& quick, const ClassSaid& whole,
                        Truth truth) {
   const Matrix doubts = doubts_of(quick.log_p);
   const std::vector<double> cheap = marks_of(quick, truth), strong = marks_of(whole, truth);
@@ -94,7 +69,7 @@ Result<Route> route_of(const ClassSaid& quick, const ClassSaid& whole, const std
   if (!unseen) return Route{};  // too few items on which the others are better
   std::vector<double> confidence;
   for (const double p : *unseen) confidence.push_back(1 - p);
-  const std::vector<double> own(truth.size(), costs[0]), others(truth.size(), costs[1]);
+  const std::vector<double> own(truth.size(), stages.own_cost), others(truth.size(), stages.others_cost);
   CONSORT_TRY(curve, fitting::cascade_curve({confidence, cheap, strong, own, others}));
   CONSORT_TRY(point, fitting::choose_cascade(curve, {.goal = fitting::CascadeGoal::kCheapestAtStrong}));
   return Route{std::move(*model), point.threshold, point.deferred};
@@ -175,15 +150,12 @@ ClassStrategy learned_cascade(const std::vector<std::string>& names, ClassStrate
           "else " +
               strong.name + " of all",
           [names, strong = std::move(strong)](Views members, Truth truth) -> Result<FittedClasses> {
-            CONSORT_TRY(stages, stages_of(names, strong, members, truth));
+            CONSORT_TRY(stages, cascade_stages(names, strong, members, truth));
             CONSORT_TRY(quick, stages.alone.apply(members));
             CONSORT_TRY(whole, stages.all.apply(members));
-            const double own = members[stages.first].cost;
-            double others = 0;
-            for (const ClassView& m : members) others += m.cost;
-            CONSORT_TRY(route, route_of(quick, whole, {own, others - own}, truth));
+            CONSORT_TRY(route, route_of(stages, quick, whole, truth));
             FittedClasses fitted =
-                stages.joined(route_parameters(names[stages.first], route, stages.all.parameters));
+                stages.fitted(route_parameters(names[stages.first], route, stages.all.parameters));
             fitted.apply = [stages, route](Views m) -> Result<ClassSaid> {
               CONSORT_TRY(said, stages.alone.apply(m));
               CONSORT_TRY(rest, stages.all.apply(m));
@@ -204,23 +176,19 @@ ClassStrategy bounded_cascade(const std::vector<std::string>& names, ClassStrate
           write_json(Value(alpha)) + " of items (conformal risk control), else " + strong.name + " of all",
       [names, strong = std::move(strong), alpha](Views members, Truth truth) -> Result<FittedClasses> {
         const Half fit = half_of(members, truth, 0), check = half_of(members, truth, 1);
-        CONSORT_TRY(stages, stages_of(names, strong, fit.views, fit.truth));
+        CONSORT_TRY(stages, cascade_stages(names, strong, fit.views, fit.truth));
         CONSORT_TRY(quick, stages.alone.apply(check.views));
         CONSORT_TRY(whole, stages.all.apply(check.views));
         CONSORT_TRY(bounded, bounded_threshold(quick, whole, check.truth, alpha));
-        FittedClasses fitted = stages.joined(Value::object(
+        FittedClasses fitted = stages.fitted(Value::object(
             {{"first", names[stages.first]},
              {"alpha", alpha},
              {"threshold", std::isfinite(bounded.threshold) ? Value(bounded.threshold) : Value()},
              {"boundedRisk", bounded.risk.bounded_risk},
              {"calibratedOn", check.truth.size()},
              {"then", stages.all.parameters}}));
-        fitted.apply = [stages, threshold = bounded.threshold](Views m) -> Result<ClassSaid> {
-          CONSORT_TRY(said, stages.alone.apply(m));
-          CONSORT_TRY(rest, stages.all.apply(m));
-          std::vector<std::uint8_t> sure;
-          for (const double c : said.confidence) sure.push_back(c >= threshold);
-          return first_where(said, std::move(rest), sure);
+        fitted.apply = [stages, threshold = bounded.threshold](Views m) {
+          return first_above(stages, m, threshold);
         };
         return fitted;
       }};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agents/evaluation/measures/classification.h"
+
 namespace consort {
 namespace {
 
@@ -84,6 +86,13 @@ ClassSplit class_split(const Task& task, const std::vector<MemberTable>& members
   for (const MemberTable& member : members)
     out.members.push_back(class_member(member, items, classes, bytes));
   return out;
+}
+
+Result<std::vector<double>> bounded_nll(fitting::MatrixView log_p, std::span<const std::int32_t> truth) {
+  constexpr double kWorst = 745;
+  CONSORT_TRY(nll, measures::nll_by_item(log_p, truth));
+  for (double& v : nll) v = std::min(v, kWorst);
+  return nll;
 }
 
 }  // namespace consort

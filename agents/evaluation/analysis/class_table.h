@@ -6,8 +6,6 @@
 
 namespace consort {
 
-inline constexpr double kWorstNll = 745;  // -ln of the smallest double: a bootstrap wants finite numbers
-
 // One member's matrices over some items.
 struct ClassMember {
   fitting::Matrix log_p, per_byte;
@@ -26,6 +24,9 @@ struct ClassSplit {
 // `items`: places in the task.
 ClassSplit class_split(const Task& task, const std::vector<MemberTable>& members,
                        const std::vector<std::size_t>& items);
+// Nats of each item, at most -ln of the smallest double: a bootstrap wants finite numbers. Errors: kInvalid
+// from measures::nll_by_item.
+Result<std::vector<double>> bounded_nll(fitting::MatrixView log_p, std::span<const std::int32_t> truth);
 // The widest item's number of options.
 std::size_t class_count(const Task& task);
 // Whether every row has bytes for each of its scores.

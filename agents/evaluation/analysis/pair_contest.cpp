@@ -284,25 +284,20 @@ class PairContest {
       contest_.notes.push_back("no control of the same compute: " + r_.no_control);
       return {};
     }
-    std::vector<const MemberTable*> tables;
     std::vector<Scale> scales;
     for (const MemberTable& t : r_.control) {
       CONSORT_TRY(scale, scale_of(t));
       scales.push_back(scale);
-      tables.push_back(&t);
     }
-    const Fitted own{Value::object({}), [tables, scales](std::size_t i) {
+    const Fitted own{Value::object({}), [this, scales](std::size_t i) {
                        double sum = 0;
-                       for (std::size_t t = 0; t < tables.size(); ++t)
-                         sum += scales[t](tables[t]->rows[i]->scores[0]);
-                       return sum / static_cast<double>(tables.size());
+                       for (std::size_t t = 0; t < scales.size(); ++t)
+                         sum += scales[t](r_.control[t].rows[i]->scores[0]);
+                       return sum / static_cast<double>(scales.size());
                      }};
-    Contestant c = contestant_of(r_, splits_, fmt::format("{} x {} wordings", tables.size(), names_[best_]),
-                                 Role::kControl, "mean of its standardised similarities for each wording", {},
-                                 Value::object({}));
-    for (const MemberTable* t : tables) c.parts.push_back(t->name);
-    add_cost(c.entry, tables, splits_);
-    CONSORT_CHECK_OK(enter(std::move(c), own));
+    CONSORT_CHECK_OK(enter(
+        wordings_of(r_, splits_, names_[best_], "mean of its standardised similarities for each wording"),
+        own));
     set_control(contest_);
     return {};
   }

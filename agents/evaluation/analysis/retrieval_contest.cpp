@@ -270,22 +270,14 @@ class RetrievalContest {
       contest_.notes.push_back("no control of the same compute: " + r_.no_control);
       return {};
     }
-    std::vector<const MemberTable*> tables;
-    for (const MemberTable& t : r_.control) {
-      CONSORT_CHECK_OK(check_scores(t));
-      tables.push_back(&t);
-    }
+    for (const MemberTable& t : r_.control) CONSORT_CHECK_OK(check_scores(t));
     const Fitted own{Value::object({}), [this](std::size_t q) {
                        std::vector<ScoredList> all;
                        for (const MemberTable& t : r_.control) all.push_back(list_of(task_, t, q));
                        return fitting::z_fusion(all);
                      }};
-    Contestant c = contestant_of(r_, splits_, fmt::format("{} x {} wordings", tables.size(), names_[best_]),
-                                 Role::kControl, "mean of its standardised scores for each wording", {},
-                                 Value::object({}));
-    for (const MemberTable* t : tables) c.parts.push_back(t->name);
-    add_cost(c.entry, tables, splits_);
-    CONSORT_CHECK_OK(enter(std::move(c), own));
+    CONSORT_CHECK_OK(enter(
+        wordings_of(r_, splits_, names_[best_], "mean of its standardised scores for each wording"), own));
     set_control(contest_);
     return {};
   }

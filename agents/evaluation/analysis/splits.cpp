@@ -102,20 +102,37 @@ Contestant oracle_of(const AnalysisRequest& request, const Splits& splits, std::
   return contestant_of(request, splits, "oracle", Role::kOracle, std::move(how), all, Value());
 }
 
-void set_best_member(Contest& contest, std::size_t place) {
-  TableEntry& entry = contest.contestants[place].entry;
+namespace {
+
+void set_best(std::map<std::string, std::string>& best, TableEntry& entry, const Contest& contest) {
   for (const std::string& measure : contest.tested) {
-    contest.best_member[measure] = entry.name;
+    best[measure] = entry.name;
     entry.best_for.push_back(measure);
   }
 }
 
+}  // namespace
+
+void set_best_member(Contest& contest, std::size_t place) {
+  set_best(contest.best_member, contest.contestants[place].entry, contest);
+}
+
 void set_control(Contest& contest) {
-  TableEntry& entry = contest.contestants.back().entry;
-  for (const std::string& measure : contest.tested) {
-    contest.best_control[measure] = entry.name;
-    entry.best_for.push_back(measure);
+  set_best(contest.best_control, contest.contestants.back().entry, contest);
+}
+
+Contestant wordings_of(const AnalysisRequest& request, const Splits& splits, const std::string& member,
+                       std::string how) {
+  Contestant c =
+      contestant_of(request, splits, fmt::format("{} x {} wordings", request.control.size(), member),
+                    Role::kControl, std::move(how), {}, Value::object({}));
+  std::vector<const MemberTable*> tables;
+  for (const MemberTable& t : request.control) {
+    c.parts.push_back(t.name);
+    tables.push_back(&t);
   }
+  add_cost(c.entry, tables, splits);
+  return c;
 }
 
 std::vector<std::vector<std::size_t>> subsets_of(std::size_t members, std::size_t most) {

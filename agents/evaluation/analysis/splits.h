@@ -39,6 +39,10 @@ Contestant oracle_of(const AnalysisRequest& request, const Splits& splits, std::
 void set_best_member(Contest& contest, std::size_t place);
 // The last contestant is the control of the same compute, by every tested measure.
 void set_control(Contest& contest);
+// That control where it is `member` in the wordings of request.control, with its cost; what it says is added
+// by the caller.
+Contestant wordings_of(const AnalysisRequest& request, const Splits& splits, const std::string& member,
+                       std::string how);
 
 inline constexpr std::size_t kMostSubsets = 64;  // of members, in the figure of their number
 // Every non-empty subset of the members, in order of size, at most `most` of them (whole sizes first to

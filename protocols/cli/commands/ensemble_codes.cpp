@@ -93,28 +93,23 @@ Value member_value(const Scored& m, double weight, double last, double nats, std
 // likeliest tokens), guess (the likeliest one's first byte)}, each [member][chunk]; null where nothing stands
 // before, guess -1 for a control token.
 Value doubts(const CodeTable& table, const std::vector<Scored>& scored) {
-  Value::Array entropy, first, second, guess;
-  std::size_t at = 0;
-  for (const Scored& m : scored) {
-    if (m.error) continue;
-    Value::Array h, p, q, b;
-    for (const std::size_t token : table.first_tokens[at]) {
-      const bool known = token < m.result.entropies.size() && !std::isnan(m.result.entropies[token]);
-      h.push_back(known ? Value(m.result.entropies[token]) : Value());
-      p.push_back(known ? Value(m.result.firsts[token]) : Value());
-      q.push_back(known ? Value(m.result.seconds[token]) : Value());
-      b.push_back(known ? Value(m.result.guesses[token]) : Value());
+  const auto by_member = [&](const auto& figure_of) {
+    Value::Array members;
+    for (const Scored& m : scored) {
+      if (m.error) continue;
+      Value::Array chunks;
+      for (const std::size_t token : table.first_tokens[members.size()])
+        chunks.push_back(std::isnan(m.result.entropies.at(token)) ? Value()
+                                                                  : Value(figure_of(m.result).at(token)));
+      members.push_back(Value::array(std::move(chunks)));
     }
-    entropy.push_back(Value::array(std::move(h)));
-    first.push_back(Value::array(std::move(p)));
-    second.push_back(Value::array(std::move(q)));
-    guess.push_back(Value::array(std::move(b)));
-    ++at;
-  }
-  return Value::object({{"entropy", Value::array(std::move(entropy))},
-                        {"first", Value::array(std::move(first))},
-                        {"second", Value::array(std::move(second))},
-                        {"guess", Value::array(std::move(guess))}});
+    return Value::array(std::move(members));
+  };
+  return Value::object(
+      {{"entropy", by_member([](const ScoreBytesResult& r) -> const auto& { return r.entropies; })},
+       {"first", by_member([](const ScoreBytesResult& r) -> const auto& { return r.firsts; })},
+       {"second", by_member([](const ScoreBytesResult& r) -> const auto& { return r.seconds; })},
+       {"guess", by_member([](const ScoreBytesResult& r) -> const auto& { return r.guesses; })}});
 }
 
 Value trajectory(const CodeTable& table, const CodeMixture& mixed, const std::vector<Scored>& scored) {
