@@ -47,7 +47,9 @@ class ChatCalls : public ::testing::Test {
     std::vector<StoreWrite> writes;
     context.write = [&writes](StoreWrite w) { writes.push_back(std::move(w)); };
     auto outcome = mock::act(*chat_, context, *parse_json(with));
-    if (outcome && commit) EXPECT_TRUE(store_->commit(writes, Durability::kAsync).has_value());
+    if (outcome && commit) {
+      EXPECT_TRUE(store_->commit(writes, Durability::kAsync).has_value());
+    }
     return outcome;
   }
   std::vector<ChatMessage> asked() { return models_->written("m").back().prompt.messages; }

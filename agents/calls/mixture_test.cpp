@@ -75,6 +75,53 @@ TEST_F(MixtureCalls, MembersWriteOneTextAndTheBetterOneGetsTheWeight) {
   EXPECT_EQ(models_.open_sessions("a"), 0);
 }
 
+TEST_F(MixtureCalls, ADrafterChangesNoText) {
+  // They part in the middle: what b drafts is taken back there.
+  models_.add("a", writes("the same text, and more of it", 0.9));
+  models_.add("b", writes("the same word", 0.7));
+  for (const char* how : {R"("temperature": 0)", R"("temperature": 1, "seed": 3)", R"("temperature": 1, "seed": 4)"}) {
+    const std::string head = R"("members": ["a", "b"], )" + std::string(how) + R"(, "options": {"pool": "bayes", "maxBytes": 24)";
+    const auto plain = act(head + "}");
+    ASSERT_TRUE(plain) << plain.error().line();
+    for (const char* drafter : {"a", "b"}) {
+      const auto fast = act(head + R"(, "speculate": {"drafter": ")" + drafter + R"(", "bytes": 5, "accept": "same"}})");
+      ASSERT_TRUE(fast) << fast.error().line();
+      EXPECT_EQ(fast->get("answer"), plain->get("answer"));
+      EXPECT_EQ(fast->get("finishReason"), plain->get("finishReason"));
+      EXPECT_EQ(fast->get("signals"), plain->get("signals"));
+      EXPECT_EQ(fast->get("combined").get("logprob"), plain->get("combined").get("logprob"));
+      const Value counts = fast->get("combined").get("speculation");
+      EXPECT_GT(counts.get("kept").as_integer(), 0);
+      EXPECT_GE(counts.get("drafted").as_integer(), counts.get("kept").as_integer());
+      EXPECT_EQ(models_.open_sessions("a"), 0);
+    }
+  }
+  EXPECT_EQ(models_.opened("b").back().rewind, 5);
+}
+
+TEST_F(MixtureCalls, ADrafterMayFailAndAnotherGoesOn) {
+  models_.add("a", writes("good enough", 0.9));
+  mock::Rule weak = writes("good enough", 0.9);
+  weak.next_byte = [own = weak.next_byte](const std::string& text) {
+    if (text.size() == 5) throw Error{ErrorKind::kMemory, "no memory", {}, {}};
+    return own(text);
+  };
+  models_.add("b", weak);
+  const std::string call = R"("members": ["b", "a"], "temperature": 0, "onMemberError": "report",
+                              "options": {"speculate": {"bytes": 3}})";
+  const auto out = act(call);
+  ASSERT_TRUE(out) << out.error().line();
+  EXPECT_EQ(out->get("text").as_string(), "good enough");
+  EXPECT_EQ(write_json(out->get("missing")), R"(["b"])");
+  for (const char* wrong : {R"("members": ["a"], "options": {"speculate": {}})",
+                            R"("members": ["a", "b"], "options": {"speculate": {"drafter": "c"}})",
+                            R"("members": ["a", "b"], "temperature": 0, "options": {"beams": 2, "speculate": {}})"}) {
+    const auto bad = act(wrong);
+    ASSERT_FALSE(bad) << wrong;
+    EXPECT_EQ(bad.error().kind, ErrorKind::kInvalid) << bad.error().line();
+  }
+}
+
 TEST_F(MixtureCalls, WeightsAndPoolsDecide) {
   models_.add("a", writes("yes", 0.8));
   models_.add("b", writes("no", 0.8));

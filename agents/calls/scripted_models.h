@@ -74,8 +74,13 @@ class ScriptedModels final : public ModelDirectory {
     std::vector<std::string> strands;  // of the one session
   };
 
-  static NextBytesResult bytes_of(const Seat& seat) {
+  static NextBytesResult bytes_of(const Seat& seat, std::size_t path) {
     NextBytesResult result;
+    for (std::size_t left = path; left-- > 0;) {
+      const std::string& text = seat.strands.front();
+      const auto p = seat.rule.next_byte(text.substr(0, text.size() - left));
+      result.path.insert(result.path.end(), p.begin(), p.end());
+    }
     result.session = "s";
     for (const std::string& text : seat.strands) {
       const auto p = seat.rule.next_byte(text);
@@ -90,6 +95,7 @@ class ScriptedModels final : public ModelDirectory {
 
   // Only one session a model.
   static void bytes(Seat& seat, const WireRequest& request, Message& reply) {
+    std::size_t path = 0;  // bytes of the step whose rows are wanted
     if (request.op == "open_bytes") {
       seat.opened.push_back(*read_open_bytes_request(request.request));
       seat.strands = {""};
@@ -97,13 +103,17 @@ class ScriptedModels final : public ModelDirectory {
     } else {
       const NextBytesRequest asked = *read_next_bytes_request(request.request);
       std::vector<std::string> next;
-      for (const StrandStep& step : asked.steps)
-        next.push_back(seat.strands.at(static_cast<std::size_t>(step.from)) + step.bytes);
+      for (const StrandStep& step : asked.steps) {
+        std::string text = seat.strands.at(static_cast<std::size_t>(step.from));
+        text.resize(text.size() - static_cast<std::size_t>(step.back));
+        next.push_back(text + step.bytes);
+        path = asked.path ? step.bytes.size() : 0;
+      }
       seat.strands = std::move(next);
       seat.open -= asked.close ? 1 : 0;
     }
     try {
-      reply.body = to_wire(bytes_of(seat), reply.tensors);
+      reply.body = to_wire(bytes_of(seat, path), reply.tensors);
     } catch (const Error& error) {
       reply.type = MessageType::kError;
       reply.body = to_wire(error);

@@ -39,6 +39,19 @@ std::optional<double> bound(const Value& object, std::string_view key) {
   return v != nullptr ? std::optional(v->as_number()) : std::nullopt;
 }
 
+Result<std::optional<SpeculationOptions>> read_speculation(const Value& given, ByteSearchOptions& search) {
+  const Value* v = given.find("speculate");
+  if (v == nullptr) return std::nullopt;
+  if (search.beams > 1)
+    return fail(ErrorKind::kInvalid, "speculate goes with one text, not with beams", "with/options/speculate");
+  SpeculationOptions out;
+  if (const Value* name = v->find("drafter")) out.drafter = name->as_string();
+  out.bytes = integer_or(*v, "bytes", out.bytes);
+  read_number(*v, "least", out.least);
+  search.same_draws = v->get("accept") == Value("same");
+  return out;
+}
+
 }  // namespace
 
 const Value& byte_mixture_schema() {
@@ -86,6 +99,8 @@ Result<ByteMixtureOptions> read_byte_mixture(const Value& options) {
   out.search.beams = integer_or(given, "beams", 1);
   out.search.trajectory = flag(given, "trajectory");
   out.heal = integer_or(given, "heal", 0);
+  CONSORT_TRY(speculation, read_speculation(given, out.search));
+  out.speculation = std::move(speculation);
   if (const Value* doubt = given.find("stopOnDoubt")) {
     if (out.search.beams > 1)
       return fail(ErrorKind::kInvalid, "stopOnDoubt goes with one text, not with beams",

@@ -3,6 +3,8 @@
 // scheduler/decode (byte_combiner, byte_search), the covers are models/alphabet.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,10 +17,18 @@ namespace consort {
 
 inline constexpr std::string_view kByteMixture = "byteMixture";
 
+// One member drafts, all verify.
+struct SpeculationOptions {
+  std::string drafter;  // a member's name; empty: the first
+  int bytes = 16;       // drafted at once, at most
+  double least = 0.6;   // it stops where it gives no symbol so much: there the others' word is asked for
+};
+
 struct ByteMixtureOptions {
   ByteSearchOptions search;  // without seed, stop strings, weights and temperature: the call's
   CoverOptions cover;
   int heal = 0;
+  std::optional<SpeculationOptions> speculation;
 };
 
 const Value& byte_mixture_schema();

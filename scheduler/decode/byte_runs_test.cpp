@@ -28,26 +28,28 @@ double expected(std::vector<TokenId> tokens, TokenId next) {
 // A session driven by hand.
 struct Talk {
   using Slot = std::shared_ptr<std::optional<Result<NextBytesResult>>>;
-  explicit Talk(EngineRig& r, std::vector<TokenId> prompt, std::string given = {}, int strands = 1) : rig(r) {
+  explicit Talk(EngineRig& r, std::vector<TokenId> prompt, std::string given = {}, int strands = 1,
+                int rewind = 0)
+      : rig(r) {
     auto slot = post({});
     const Status opened =
-        rig.engine->submit(ByteSessionJob{std::move(prompt), std::move(given), 256, strands, {}, box});
+        rig.engine->submit(ByteSessionJob{std::move(prompt), std::move(given), 256, strands, {}, box, rewind});
     EXPECT_TRUE(opened);
     run();
     last = *slot;
   }
-  Slot post(std::vector<StrandStep> steps, bool close = false) {
+  Slot post(std::vector<StrandStep> steps, bool close = false, bool path = false) {
     auto slot = std::make_shared<std::optional<Result<NextBytesResult>>>();
     const Status put = box->put(
-        {std::move(steps), close, [slot](Result<NextBytesResult> r) { slot->emplace(std::move(r)); }});
+        {std::move(steps), close, [slot](Result<NextBytesResult> r) { slot->emplace(std::move(r)); }, path});
     EXPECT_TRUE(put);
     return slot;
   }
   void run() {
     while (rig.engine->need().work) rig.step();
   }
-  Result<NextBytesResult> say(std::vector<StrandStep> steps, bool close = false) {
-    auto slot = post(std::move(steps), close);
+  Result<NextBytesResult> say(std::vector<StrandStep> steps, bool close = false, bool path = false) {
+    auto slot = post(std::move(steps), close, path);
     run();
     EXPECT_TRUE(slot->has_value());
     return std::move(**slot);
@@ -202,6 +204,58 @@ TEST(ByteSession, StrandsGoTheirOwnWaysAsOneBatch) {
   for (Talk* talk : {&one, &two, &all}) EXPECT_TRUE(talk->say({}, true));
   EXPECT_TRUE(rig.engine->idle());
   EXPECT_EQ(rig.engine->kv().stats().pages_shared, 0u);
+}
+
+TEST(ByteSession, APathHasARowForEachByteInOnePass) {
+  EngineRig rig;
+  Talk one(rig, letters("abc")), all(rig, letters("abc"), {}, 1, 8);
+  const auto path = all.say({{0, "defgh"}}, false, true);
+  ASSERT_TRUE(path) << path.error().line();
+  ASSERT_EQ(path->path.size(), 5u * 257);
+  EXPECT_EQ(path->passes, 1);
+  for (std::size_t i = 0; i < 5; ++i) {
+    const auto step = one.say(std::string(1, "defgh"[i]));
+    const std::vector<double> row(path->path.begin() + static_cast<std::ptrdiff_t>(i) * 257,
+                                  path->path.begin() + static_cast<std::ptrdiff_t>(i + 1) * 257);
+    EXPECT_EQ(row, step->distributions) << i;
+  }
+  EXPECT_EQ(one.say({{0, ""}})->passes, 5);
+  EXPECT_FALSE(all.say({{0, "a"}, {0, "b"}}, false, true));
+}
+
+TEST(ByteSession, BytesCanBeTakenBack) {
+  EngineRig rig;
+  Talk straight(rig, letters("abc")), talk(rig, letters("abc"), {}, 2, 6);
+  const auto wanted = straight.say("dexy");
+  ASSERT_TRUE(talk.say({{0, "defgh"}}, false, true));
+  const auto got = talk.say({{0, "xy", 3}}, false, true);
+  ASSERT_TRUE(got) << got.error().line();
+  EXPECT_EQ(got->distributions, wanted->distributions);
+  EXPECT_EQ(got->healed, 0);
+  // Both strands of one text, each taken back its own way; then as far as there is.
+  const auto both = talk.say({{0, "q", 1}, {0, "exy", 3}});
+  ASSERT_TRUE(both) << both.error().line();
+  EXPECT_EQ(std::vector<double>(both->distributions.begin() + 257, both->distributions.end()),
+            wanted->distributions);
+  EXPECT_FALSE(talk.say({{0, "x", 7}}));  // more than it was opened for
+  EXPECT_FALSE(talk.say({{1, "x", 5}}));  // more than was written
+  const auto begun = talk.say({{1, "dexy", 4}});
+  ASSERT_TRUE(begun) << begun.error().line();
+  EXPECT_EQ(begun->distributions, wanted->distributions);
+  for (Talk* t : {&straight, &talk}) EXPECT_TRUE(t->say({}, true));
+  EXPECT_TRUE(rig.engine->idle());
+  EXPECT_EQ(rig.engine->kv().stats().pages_shared, 0u);
+}
+
+TEST(ByteSession, WhatIsNotAtHandAnyMoreIsEncodedAnew) {
+  EngineRig rig;
+  Talk talk(rig, letters("abc"), {}, 1, 200), straight(rig, letters("abc"));
+  const std::string text(60, 'x');
+  ASSERT_TRUE(talk.say(text));  // more states than are held
+  const auto got = talk.say({{0, "yz", 59}}), wanted = straight.say("xyz");
+  ASSERT_TRUE(got && wanted) << got.error().line();
+  EXPECT_EQ(got->healed, 1);
+  EXPECT_EQ(got->distributions, wanted->distributions);
 }
 
 TEST(ByteSession, ImpossibleBytesAreHealed) {

@@ -20,6 +20,39 @@ bool beyond(const DoubtBound& bound, const StepSignals& mean) {
          (bound.confidence && mean.confidence < *bound.confidence);
 }
 
+// Streams of random numbers beside that of next().
+constexpr std::uint32_t kDraftStream = 1, kAcceptStream = 2, kInsteadStream = 3;
+
+int likeliest(std::span<const double> p) {
+  return static_cast<int>(std::max_element(p.begin(), p.end()) - p.begin());
+}
+
+// Inverse cumulative sum of weights that sum to `sum`.
+int drawn(std::span<const double> weights, double uniform, double sum = 1) {
+  double below = 0;
+  int last = 0;
+  for (int symbol = 0; symbol < kByteSymbols; ++symbol) {
+    const double w = weights[static_cast<std::size_t>(symbol)];
+    if (!(w > 0)) continue;
+    below += w;
+    last = symbol;
+    if (uniform * sum < below) return symbol;
+  }
+  return last;  // rounding left a little above the sum
+}
+
+// The symbol for p, given one drawn from q.
+int accepted_or_instead(std::span<const double> p, std::span<const double> q, int drafted, std::uint64_t seed,
+                        std::uint64_t position) {
+  const auto at = static_cast<std::size_t>(drafted);
+  if (counter_uniform(seed, position, kAcceptStream) * q[at] < p[at]) return drafted;
+  std::vector<double> more(p.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) sum += more[i] = std::max(0.0, p[i] - q[i]);
+  if (!(sum > 0)) return p[at] > 0 ? drafted : likeliest(p);  // q is p but for rounding
+  return drawn(more, counter_uniform(seed, position, kInsteadStream), sum);
+}
+
 std::span<const double> row(std::span<const double> rows, std::size_t strand) {
   return rows.empty() ? rows : rows.subspan(strand * kByteSymbols, kByteSymbols);
 }
@@ -44,25 +77,22 @@ ByteSearch::ByteSearch(ByteSearchOptions options, ByteText first) : options_(std
   live_.push_back(std::move(first));
 }
 
-int ByteSearch::draw(std::span<const double> p, int position) const {
-  const double u = counter_uniform(options_.seed, static_cast<std::uint64_t>(position));
-  double sum = 0;
-  int last = 0;
-  for (int symbol = 0; symbol < kByteSymbols; ++symbol) {
-    if (!(p[static_cast<std::size_t>(symbol)] > 0)) continue;
-    sum += p[static_cast<std::size_t>(symbol)];
-    last = symbol;
-    if (u < sum) return symbol;
-  }
-  return last;  // rounding left a little above the sum
+int ByteSearch::pick(std::span<const double> p, int position) const {
+  if (!options_.draw) return likeliest(p);
+  return drawn(p, counter_uniform(options_.seed, static_cast<std::uint64_t>(position)));
+}
+
+int ByteSearch::draft(std::span<const double> q, int ahead) const {
+  const int position = live_.front().steps + ahead;
+  if (!options_.draw || options_.same_draws) return pick(q, position);
+  return drawn(q, counter_uniform(options_.seed, static_cast<std::uint64_t>(position), kDraftStream));
 }
 
 // What may come, best first: one symbol, or everything for a beam.
 std::vector<ByteSearch::Choice> ByteSearch::choices(const std::vector<std::vector<double>>& combined) const {
   if (options_.beams == 1) {
     const std::vector<double>& p = combined.front();
-    const int symbol = options_.draw ? draw(p, live_.front().steps)
-                                     : static_cast<int>(std::max_element(p.begin(), p.end()) - p.begin());
+    const int symbol = pick(p, live_.front().steps);
     return {{0, symbol, live_.front().logprob + std::log(p[static_cast<std::size_t>(symbol)])}};
   }
   std::vector<Choice> all;
@@ -147,6 +177,22 @@ std::vector<StrandStep> ByteSearch::next(std::span<const std::span<const double>
   }
   live_ = std::move(next);
   return steps;
+}
+
+int ByteSearch::verify(std::span<const std::span<const double>> distributions, int drafted,
+                       std::span<const double> q) {
+  ByteText& text = live_.front();
+  const std::vector<double> p = text.combiner.combine(distributions);
+  const bool by_ratio = options_.draw && !options_.same_draws;
+  const int symbol =
+      by_ratio ? accepted_or_instead(p, q, drafted, options_.seed, static_cast<std::uint64_t>(text.steps))
+               : pick(p, text.steps);
+  take(text, symbol, p, distributions);
+  if (!text.finish.empty()) {
+    finish(std::move(text));
+    live_.clear();
+  }
+  return symbol;
 }
 
 void ByteSearch::drop_member(std::size_t m) {

@@ -1,6 +1,12 @@
 // ByteSearch: from the members' distributions of the next byte to the bytes that all of them write next:
 // greedily, drawn, or as a beam. It decides and keeps the books; whoever drives it asks the members' sessions
 // (NextBytesRequest) for what it wants next.
+//
+// Speculation (one text): one member drafts bytes by itself, the others look at them as a whole, and verify()
+// takes or replaces them one by one, so that the text is distributed as if next() had written it. A drafted
+// symbol x ~ q is taken with probability min(1, p(x) / q(x)), otherwise one is drawn from max(p - q, 0)
+// (Leviathan et al. 2023; Chen et al. 2023; with p of an ensemble: Fu et al. 2025). q of one model, p of
+// another or of all: over bytes their tokenizers do not matter.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +39,9 @@ struct ByteSearchOptions {
   std::vector<int> signals_at;  // byte counts at which the means are kept
   std::optional<DoubtBound> doubt;
   bool trajectory = false;  // keep the weights before every byte
+  // Speculation with `draw`: a drafted symbol is kept only if next() would have drawn it, so that the text is
+  // the same with and without drafts. Fewer drafts are kept than by the ratio.
+  bool same_draws = false;
 };
 
 // One text as far as it is written. Means are over its bytes (and the end, where it ended so).
@@ -64,6 +73,11 @@ class ByteSearch {
   // distributions[m]: member m's rows [strands(), 257]; dropped members' are not looked at. Gives what to
   // ask every member next; empty when the search is over.
   std::vector<StrandStep> next(std::span<const std::span<const double>> distributions);
+  // One text: the symbol that a member with the distribution `q` [257] drafts, `ahead` symbols behind the text.
+  int draft(std::span<const double> q, int ahead) const;
+  // One text: takes `drafted`, which draft() made of `q`, or another symbol in its place, and returns it.
+  // distributions as for next(). REQUIRES: not finished(), one text.
+  int verify(std::span<const std::span<const double>> distributions, int drafted, std::span<const double> q);
   void drop_member(std::size_t m);  // REQUIRES: one stays
   void end_by_length();             // a member has no room for more
   std::size_t strands() const { return live_.size(); }
@@ -79,7 +93,7 @@ class ByteSearch {
     double score = 0;
   };
   std::vector<Choice> choices(const std::vector<std::vector<double>>& combined) const;
-  int draw(std::span<const double> p, int position) const;
+  int pick(std::span<const double> p, int position) const;  // drawn, or the likeliest
   void take(ByteText& text, int symbol, std::span<const double> combined,
             std::span<const std::span<const double>> members) const;
   void note(ByteText& text) const;

@@ -1,5 +1,6 @@
 // Growing texts, byte by byte: the live covers' states are sequences that share pages; the forks of one byte,
-// of all strands, are computed together in one step. Sleeps while its mailbox is empty.
+// of all strands, are computed together in one step. A guessed text (path) has its tokens computed ahead as one
+// slice, and bytes can be taken back. Sleeps while its mailbox is empty.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -7,40 +8,11 @@
 #include <optional>
 #include <utility>
 
-#include "models/alphabet/byte_cover.h"
+#include "scheduler/decode/byte_strand.h"
 #include "scheduler/decode/byte_weights.h"
 #include "scheduler/decode/run.h"
 
 namespace consort {
-
-Status ByteMailbox::put(Letter letter) {
-  std::lock_guard lock(mutex_);
-  if (ended_) return fail(ErrorKind::kNotFound, "the session has ended", {}, "open a new one");
-  letters_.push_back(std::move(letter));
-  return {};
-}
-
-std::optional<ByteMailbox::Letter> ByteMailbox::take() {
-  std::lock_guard lock(mutex_);
-  if (letters_.empty()) return std::nullopt;
-  Letter letter = std::move(letters_.front());
-  letters_.pop_front();
-  return letter;
-}
-
-bool ByteMailbox::waiting() const {
-  std::lock_guard lock(mutex_);
-  return !letters_.empty();
-}
-
-std::vector<ByteMailbox::Letter> ByteMailbox::end() {
-  std::lock_guard lock(mutex_);
-  ended_ = true;
-  std::vector<Letter> left(std::make_move_iterator(letters_.begin()),
-                           std::make_move_iterator(letters_.end()));
-  letters_.clear();
-  return left;
-}
 
 namespace {
 
@@ -48,18 +20,18 @@ using Steady = std::chrono::steady_clock;
 
 // Pages beyond the text's own that a state may hold: its copy of a shared page and a fresh one.
 constexpr std::size_t kPagesOfAState = 2;
+// With bytes that can be taken back: states for which memory is promised, in units of max_states. What is
+// held beyond is given up, the oldest points first; going back to them encodes the text anew.
+constexpr std::size_t kHeldOfRewinding = 2;
 constexpr double kLeastProbability = 1e-38;  // of a byte that no cover allows
 
-// One of the session's texts: its covers, and the sequences behind their states.
-struct Strand {
-  explicit Strand(ByteCover c) : cover(std::move(c)) {}
-  ByteCover cover;
-  std::map<ByteCover::Handle, int> ids;  // of the states' sequences
-  std::string text;                      // all bytes so far
-  std::string queue;                     // not taken yet
-  int healing = 0;                       // bytes of the queue that were counted before
-  double logprob = 0, kept = 1;          // of this letter's bytes
-  bool idle() const { return cover.ready() && queue.empty(); }
+// The tokens that a guessed text is cut into, computed as one slice before the covers need them.
+struct Ahead {
+  Sequence* sequence = nullptr;
+  int id = -1;
+  std::size_t first = 0;            // tokens of the state that it goes on from
+  std::vector<TokenMasses> masses;  // behind each token from there on
+  bool ready = false;
 };
 
 class ByteSessionRun final : public Run {
@@ -71,7 +43,8 @@ class ByteSessionRun final : public Run {
   // Strands share the prompt's pages and have their own for what comes.
   std::size_t pages_needed(int context) const override {
     const auto own = KvCache::pages_for(static_cast<std::size_t>(std::min(context, job_.max_bytes)) + 1) +
-                     kPagesOfAState * static_cast<std::size_t>(job_.cover.max_states);
+                     kPagesOfAState * held_states() +
+                     (job_.rewind > 0 ? KvCache::pages_for(static_cast<std::size_t>(job_.rewind)) + 2 : 0);
     return KvCache::pages_for(static_cast<std::size_t>(std::min(context, limit()))) +
            own * static_cast<std::size_t>(job_.max_strands);
   }
@@ -85,7 +58,7 @@ class ByteSessionRun final : public Run {
     while (ordinary > 0 && !host.model_tokenizer().token_bytes(job_.prompt[ordinary - 1]).empty()) --ordinary;
     auto strand =
         std::make_unique<Strand>(ByteCover(*vocabulary_, job_.cover, filter_ ? &*filter_ : nullptr));
-    const auto handle = strand->cover.restart(std::span<const TokenId>(job_.prompt).subspan(ordinary));
+    const auto handle = strand->cover->restart(std::span<const TokenId>(job_.prompt).subspan(ordinary));
     strand->queue = job_.given;
     Sequence& s = add_state(host, *strand, handle, std::move(prefix), job_.prompt);
     s.shareable = true;
@@ -105,33 +78,48 @@ class ByteSessionRun final : public Run {
     advance(host);
   }
 
-  void read_row(const Sequence& s, int, std::span<const float> logits, SamplerScratch& scratch,
+  void read_row(const Sequence& s, int position, std::span<const float> logits, SamplerScratch& scratch,
                 RowResult& out) override {
     const double sum = byte_weights(logits, job_.cover.temperature, scratch);
     if (!(sum > 0)) {
       out.status = fail(ErrorKind::kRuntime, "the model gave no finite logit");
       return;
     }
-    live_.at(s.branch).masses = TokenMasses(*vocabulary_, scratch.weights, sum, vocabulary_->root());
+    TokenMasses masses(*vocabulary_, scratch.weights, sum, vocabulary_->root());
+    if (ahead_ && s.branch == ahead_->id)
+      ahead_->masses[static_cast<std::size_t>(position) - ahead_->first] = std::move(masses);
+    else
+      live_.at(s.branch).masses = std::move(masses);
   }
 
   void take_row(RunHost&, Sequence& s, int, const RowResult&) override {
     first_result();
     ++forwards_;
+    if (ahead_ && s.branch == ahead_->id) return;
     Live& state = live_.at(s.branch);
-    state.strand->cover.supply(state.handle, std::move(state.masses));
+    state.strand->cover->supply(state.handle, std::move(state.masses));
     s.wanted_from = s.wanted_to = 0;
   }
 
-  void computed(RunHost& host, Sequence&) override { advance(host); }
+  void computed(RunHost& host, Sequence& s) override {
+    if (ahead_ && s.branch == ahead_->id) ahead_->ready = true;
+    --open_;
+    advance(host);
+  }
 
  private:
   struct Live {
     Sequence* sequence = nullptr;
-    Strand* strand = nullptr;
+    int uses = 1;              // by strands and points
+    Strand* strand = nullptr;  // whose cover waits for the row
     ByteCover::Handle handle = -1;
     TokenMasses masses;
   };
+  using Ids = std::map<ByteCover::Handle, int>;
+
+  std::size_t held_states() const {
+    return static_cast<std::size_t>(job_.cover.max_states) * (job_.rewind > 0 ? kHeldOfRewinding : 1);
+  }
 
   // Tokens that a state may come to hold: a token has at least one byte.
   int limit() const { return static_cast<int>(job_.prompt.size() + job_.given.size()) + job_.max_bytes + 1; }
@@ -142,14 +130,21 @@ class ByteSessionRun final : public Run {
 
   Sequence& add_state(RunHost& host, Strand& strand, ByteCover::Handle handle, KvSequence kv,
                       std::vector<TokenId> tokens) {
+    Sequence& s = add_sequence(host, std::move(kv), std::move(tokens), 1);
+    live_[s.branch] = {&s, 1, &strand, handle, {}};
+    strand.ids[handle] = s.branch;
+    return s;
+  }
+
+  // The last `rows` tokens' rows are wanted, of those that are not computed.
+  Sequence& add_sequence(RunHost& host, KvSequence kv, std::vector<TokenId> tokens, int rows) {
     Sequence& s = host.add_sequence(*this, std::move(kv), std::move(tokens));
     s.branch = next_id_++;
     if (s.pending() > 0) {
       s.wanted_to = static_cast<int>(s.tokens.size());
-      s.wanted_from = s.wanted_to - 1;
+      s.wanted_from = s.wanted_to - rows;
+      if (open_++ == 0) ++passes_;
     }
-    live_[s.branch] = {&s, &strand, handle, {}};
-    strand.ids[handle] = s.branch;
     longest_ = std::max(longest_, static_cast<int>(s.tokens.size()));
     return s;
   }
@@ -158,8 +153,14 @@ class ByteSessionRun final : public Run {
   // all taken.
   void advance(RunHost& host) {
     while (!finished()) {
-      for (auto& strand : strands_)
-        while (!finished() && strand->cover.ready() && !strand->queue.empty()) take_byte(host, *strand);
+      if (ahead_ && !ahead_->ready) return;
+      for (auto& strand : strands_) {
+        note_path(*strand);
+        while (!finished() && strand->cover->ready() && !strand->queue.empty()) {
+          take_byte(host, *strand);
+          note_path(*strand);
+        }
+      }
       if (finished() || !idle()) return;
       if (letter_) answer(host);
       letter_ = job_.box->take();
@@ -173,13 +174,8 @@ class ByteSessionRun final : public Run {
   // The strands of the letter from those that are there. Each is used up by the last step from it.
   void go_on(RunHost& host) {
     const auto& steps = letter_->steps;
-    const auto known = [&](const StrandStep& s) {
-      return s.from >= 0 && static_cast<std::size_t>(s.from) < strands_.size();
-    };
-    if (steps.size() > static_cast<std::size_t>(job_.max_strands) ||
-        !std::all_of(steps.begin(), steps.end(), known)) {
-      letter_->done(fail(ErrorKind::kInvalid, "a step goes on from a strand that the session does not have",
-                         "steps", "open the session with more strands"));
+    if (Status possible = check_steps(steps); !possible) {
+      letter_->done(forward_error(possible));
       letter_.reset();
       return;
     }
@@ -188,43 +184,148 @@ class ByteSessionRun final : public Run {
       const auto from = static_cast<std::size_t>(steps[i].from);
       const bool last = std::none_of(steps.begin() + static_cast<std::ptrdiff_t>(i) + 1, steps.end(),
                                      [&](const StrandStep& s) { return s.from == steps[i].from; });
-      next.push_back(last ? std::move(strands_[from]) : copy(host, *strands_[from]));
-      next.back()->queue = steps[i].bytes;
+      next.push_back(last ? std::move(strands_[from]) : copy(*strands_[from]));
+      if (steps[i].back > 0) take_back(host, *next.back(), static_cast<std::size_t>(steps[i].back));
+      if (finished()) return;
+      next.back()->queue += steps[i].bytes;
       next.back()->logprob = 0;
       next.back()->kept = 1;
     }
-    for (auto& strand : strands_)
-      if (strand)
-        for (const auto& [handle, id] : strand->ids) drop(host, id);
+    for (auto& strand : strands_) {
+      if (!strand) continue;
+      release(host, strand->ids);
+      for (const StrandPoint& point : strand->trail) release(host, point.ids);
+    }
     strands_ = std::move(next);
     counting_ = true;
+    if (letter_->path) look_ahead(host, *strands_.front());
   }
 
-  std::unique_ptr<Strand> copy(RunHost& host, const Strand& from) {
-    auto strand = std::make_unique<Strand>(from);
-    strand->ids.clear();
-    for (const auto& [handle, id] : from.ids) {
-      const Sequence& s = *live_.at(id).sequence;
-      add_state(host, *strand, handle, s.kv.fork(), s.tokens);
+  Status check_steps(const std::vector<StrandStep>& steps) const {
+    if (steps.size() > static_cast<std::size_t>(job_.max_strands))
+      return fail(ErrorKind::kInvalid, "more steps than the session has strands", "steps",
+                  "open the session with more strands");
+    if (letter_->path && steps.size() != 1)
+      return fail(ErrorKind::kInvalid, "a path is of one step", "path");
+    for (const StrandStep& s : steps) {
+      if (s.from < 0 || static_cast<std::size_t>(s.from) >= strands_.size())
+        return fail(ErrorKind::kInvalid, "a step goes on from a strand that the session does not have", "from",
+                    "open the session with more strands");
+      const auto written = strands_[static_cast<std::size_t>(s.from)]->written;
+      if (s.back < 0 || s.back > job_.rewind || static_cast<std::size_t>(s.back) > written)
+        return fail(ErrorKind::kInvalid, "a step takes more bytes back than it may", "back",
+                    "open the session with more to rewind");
     }
+    return {};
+  }
+
+  // Shares the states: their sequences are computed.
+  std::unique_ptr<Strand> copy(const Strand& from) {
+    auto strand = std::make_unique<Strand>(from);
+    hold(strand->ids);
+    for (const StrandPoint& point : strand->trail) hold(point.ids);
     return strand;
+  }
+  void hold(const Ids& ids) {
+    for (const auto& [handle, id] : ids) ++live_.at(id).uses;
+  }
+  void release(RunHost& host, const Ids& ids) {
+    for (const auto& [handle, id] : ids) release(host, id);
+  }
+  void release(RunHost& host, int id) {
+    const auto at = live_.find(id);
+    if (--at->second.uses > 0) return;
+    host.drop_sequence(*at->second.sequence);
+    live_.erase(at);
+  }
+
+  // Where the strand stands, before its next byte.
+  void keep_point(RunHost& host, Strand& strand) {
+    if (job_.rewind == 0 || !counting_) return;
+    hold(strand.ids);
+    strand.trail.push_back({std::make_shared<const ByteCover>(*strand.cover), strand.ids});
+    const std::size_t most = held_states() * strands_.size();
+    while (strand.trail.size() > static_cast<std::size_t>(job_.rewind) ||
+           (live_.size() > most && strand.trail.size() > 1)) {
+      release(host, strand.trail.front().ids);
+      strand.trail.pop_front();
+    }
+  }
+
+  void take_back(RunHost& host, Strand& strand, std::size_t bytes) {
+    strand.text.resize(strand.text.size() - bytes);
+    strand.written -= bytes;
+    release(host, strand.ids);
+    strand.ids.clear();
+    const bool kept = bytes <= strand.trail.size();
+    for (std::size_t i = 0; i + 1 < bytes && !strand.trail.empty(); ++i) {
+      release(host, strand.trail.back().ids);
+      strand.trail.pop_back();
+    }
+    if (!kept) return heal(host, strand);
+    strand.cover = std::make_unique<ByteCover>(*strand.trail.back().cover);
+    strand.ids = std::move(strand.trail.back().ids);
+    strand.trail.pop_back();
+  }
+
+  // The text with the guess, cut as the tokenizer would: its tokens behind the state that is farthest along
+  // this cut. One token alone can wait until a cover asks for it.
+  void look_ahead(RunHost& host, Strand& strand) {
+    const std::string whole = strand.text + strand.queue.substr(static_cast<std::size_t>(strand.healing));
+    std::vector<TokenId> tokens = job_.prompt;
+    for (const TokenId id : host.model_tokenizer().encode(whole)) tokens.push_back(id);
+    tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(most(host))));
+    const Sequence* base = nullptr;
+    for (const auto& [handle, id] : strand.ids) {
+      const Sequence& s = *live_.at(id).sequence;
+      const bool along = s.tokens.size() <= tokens.size() &&
+                         std::equal(s.tokens.begin(), s.tokens.end(), tokens.begin());
+      if (along && s.pending() == 0 && (base == nullptr || s.tokens.size() > base->tokens.size())) base = &s;
+    }
+    if (base == nullptr || tokens.size() < base->tokens.size() + 2) return;
+    ahead_.emplace();
+    ahead_->first = base->tokens.size();
+    ahead_->masses.resize(tokens.size() - ahead_->first);
+    const int rows = static_cast<int>(ahead_->masses.size());
+    ahead_->sequence = &add_sequence(host, base->kv.fork(), std::move(tokens), rows);
+    ahead_->id = ahead_->sequence->branch;
+  }
+
+  void drop_ahead(RunHost& host) {
+    if (ahead_) host.drop_sequence(*ahead_->sequence);
+    ahead_.reset();
+  }
+
+  // A letter that asks for its path gets the distribution behind each of its bytes.
+  void note_path(Strand& strand) {
+    if (!strand.owes_row || !strand.cover->ready() || strand.healing > 0) return;
+    strand.owes_row = false;
+    if (!letter_ || !letter_->path) return;
+    const ByteCover::Distribution p = strand.cover->distribution();
+    path_.insert(path_.end(), p.begin(), p.end());
   }
 
   void take_byte(RunHost& host, Strand& strand) {
-    if (longest_ >= most(host))
+    if (longest_ >= most(host)) {
+      if (letter_ && letter_->path) return strand.queue.clear();
       return fail_with({ErrorKind::kInvalid,
                         "the text does not fit the session or the model's context",
                         {},
                         "shorten it"});
+    }
+    const bool again = strand.healing > 0;  // was counted before
+    if (!again) keep_point(host, strand);
     const char byte = strand.queue.front();
     strand.queue.erase(strand.queue.begin());
     forks_.clear();
-    const ByteCover::Step step = strand.cover.consume(static_cast<std::uint8_t>(byte), forks_);
-    const bool again = strand.healing > 0;  // was counted before
-    if (again)
+    const ByteCover::Step step = strand.cover->consume(static_cast<std::uint8_t>(byte), forks_);
+    if (again) {
       --strand.healing;
-    else
+    } else {
       strand.text.push_back(byte);
+      strand.written += counting_ ? 1 : 0;
+    }
+    strand.owes_row = strand.owes_row || !again;
     if (counting_ && !again) {
       strand.logprob += std::log(std::max(step.probability, kLeastProbability));
       strand.kept = std::min(strand.kept, 1 - step.pruned);
@@ -233,10 +334,10 @@ class ByteSessionRun final : public Run {
       for (const ByteCover::Fork& fork : forks_) add_fork(host, strand, fork);
     else
       heal(host, strand);
-    for (const ByteCover::Handle handle : strand.cover.take_dropped()) {
+    for (const ByteCover::Handle handle : strand.cover->take_dropped()) {
       const auto at = strand.ids.find(handle);
       if (at == strand.ids.end()) continue;
-      drop(host, at->second);
+      release(host, at->second);
       strand.ids.erase(at);
     }
   }
@@ -245,13 +346,24 @@ class ByteSessionRun final : public Run {
     const Sequence& parent = *live_.at(strand.ids.at(fork.parent)).sequence;
     std::vector<TokenId> tokens = parent.tokens;
     tokens.push_back(fork.token);
-    add_state(host, strand, fork.child, parent.kv.fork(), std::move(tokens));
+    TokenMasses* known = computed_ahead(tokens);
+    if (known == nullptr) {
+      add_state(host, strand, fork.child, parent.kv.fork(), std::move(tokens));
+      return;
+    }
+    KvSequence kv = ahead_->sequence->kv.fork();
+    kv.truncate(static_cast<int>(tokens.size()));
+    add_state(host, strand, fork.child, std::move(kv), std::move(tokens));
+    strand.cover->supply(fork.child, std::move(*known));
   }
 
-  void drop(RunHost& host, int id) {
-    const auto at = live_.find(id);
-    host.drop_sequence(*at->second.sequence);
-    live_.erase(at);
+  // The row behind `tokens`, where they are on the way that was computed ahead.
+  TokenMasses* computed_ahead(const std::vector<TokenId>& tokens) {
+    if (!ahead_) return nullptr;
+    const std::vector<TokenId>& way = ahead_->sequence->tokens;
+    if (tokens.size() <= ahead_->first || tokens.size() > way.size()) return nullptr;
+    if (!std::equal(tokens.begin(), tokens.end(), way.begin())) return nullptr;
+    return &ahead_->masses[tokens.size() - ahead_->first - 1];
   }
 
   // No cover is left: pruning took them, or the model has no token for a byte. The text so far is encoded
@@ -272,7 +384,7 @@ class ByteSessionRun final : public Run {
     tokens.insert(tokens.end(), own.begin(), own.end());
     if (static_cast<int>(tokens.size()) > host.context())
       return fail_with({ErrorKind::kInvalid, "the text does not fit the model's context", {}, "shorten it"});
-    const auto handle = strand.cover.restart(own);
+    const auto handle = strand.cover->restart(own);
     add_state(host, strand, handle, host.new_kv(), std::move(tokens));
     strand.healing = static_cast<int>(again.size());
     strand.queue.insert(0, again);
@@ -281,13 +393,15 @@ class ByteSessionRun final : public Run {
   void answer(RunHost& host) {
     NextBytesResult result;
     for (const auto& strand : strands_) {
-      const ByteCover::Distribution p = strand->cover.distribution();
+      const ByteCover::Distribution p = strand->cover->distribution();
       result.distributions.insert(result.distributions.end(), p.begin(), p.end());
       result.logprobs_nats.push_back(strand->logprob);
       result.kept.push_back(strand->kept);
-      result.states += static_cast<int>(strand->cover.states());
+      result.states += static_cast<int>(strand->cover->states());
     }
+    result.path = std::exchange(path_, {});
     result.full = longest_ >= most(host);
+    drop_ahead(host);
     (usage().prefill_ms > 0 ? usage().decode_ms : usage().prefill_ms) +=
         std::chrono::duration<double, std::milli>(Steady::now() - seen_).count();
     count_usage(result);
@@ -298,6 +412,7 @@ class ByteSessionRun final : public Run {
 
   void count_usage(NextBytesResult& result) {
     result.forwards = forwards_;
+    result.passes = passes_;
     result.healed = healed_;
     usage().completion_tokens = static_cast<int>(forwards_);
     result.usage = usage();
@@ -332,7 +447,11 @@ class ByteSessionRun final : public Run {
   std::vector<ByteCover::Fork> forks_;
   std::optional<ByteMailbox::Letter> letter_;
   bool counting_ = false;  // the bytes of a letter, not of the prompt
+  std::optional<Ahead> ahead_;
+  std::vector<double> path_;  // of the letter that asks for it
+  int open_ = 0;              // sequences with rows to come
   std::int64_t forwards_ = 0;
+  std::int64_t passes_ = -1;  // the prompt's is none
   int healed_ = 0, longest_ = 0;
   Steady::time_point seen_;
 };

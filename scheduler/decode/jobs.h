@@ -76,6 +76,7 @@ class ByteMailbox {
     std::vector<StrandStep> steps;  // empty: nothing moves
     bool close = false;
     std::function<void(Result<NextBytesResult>)> done;
+    bool path = false;  // as NextBytesRequest::path
   };
   // Errors (then `done` is not called): kNotFound when the session has ended.
   Status put(Letter letter);
@@ -97,6 +98,7 @@ struct ByteSessionJob {
   int max_strands = 1;
   CoverOptions cover;
   std::shared_ptr<ByteMailbox> box;
+  int rewind = 0;  // bytes that a step will take back at most
 };
 
 struct LogitsJob {

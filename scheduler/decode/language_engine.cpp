@@ -152,6 +152,8 @@ Status LanguageEngine::submit(ByteSessionJob job, JobTicket ticket) {
   if (job.max_strands < 1 || job.max_strands > kMaxStrands)
     return fail(ErrorKind::kInvalid,
                 fmt::format("a session of {} strands, 1 to {} are allowed", job.max_strands, kMaxStrands));
+  if (job.rewind < 0 || job.rewind > kMaxRewind)
+    return fail(ErrorKind::kInvalid, fmt::format("0 to {} bytes can be taken back", kMaxRewind));
   return impl_->core->enqueue(make_run(std::move(job), std::move(ticket)));
 }
 

@@ -48,7 +48,7 @@ Status HostCore::open_bytes(const CallPtr& call, const WireRequest& request) {
   const std::string name = new_session_name();
   auto box = std::make_shared<ByteMailbox>();
   ByteSessionJob job{
-      std::move(prompt.tokens), std::move(prompt.given), r.max_bytes, r.max_strands, r.cover, box};
+      std::move(prompt.tokens), std::move(prompt.given), r.max_bytes, r.max_strands, r.cover, box, r.rewind};
   CONSORT_CHECK_OK(
       box->put({{}, false, [answer = answering<NextBytesResult>(call), name](Result<NextBytesResult> result) {
                   if (result) result->session = name;
@@ -79,7 +79,8 @@ Status HostCore::next_bytes(const CallPtr& call, const WireRequest& request) {
        [answer = answering<NextBytesResult>(call), name = r.session](Result<NextBytesResult> result) {
          if (result) result->session = name;
          answer(std::move(result));
-       }}));
+       },
+       r.path}));
   language_->poke();
   return {};
 }

@@ -72,6 +72,17 @@ TEST(Wire, RequestsAndResultsAboutBytesComeBackAsTheyWere) {
   EXPECT_EQ(next->kept, n.kept);
   EXPECT_TRUE(next->full);
   tensors.clear();
+  n.path.assign(3 * 257, 0.5);
+  n.passes = 4;
+  const auto path = read_next_bytes_result(*parse_json(write_json(to_wire(n, tensors))), tensors);
+  ASSERT_TRUE(path);
+  EXPECT_EQ(path->path, n.path);
+  EXPECT_EQ(path->passes, 4);
+  tensors.clear();
+  n.path.pop_back();
+  EXPECT_FALSE(read_next_bytes_result(*parse_json(write_json(to_wire(n, tensors))), tensors));
+  n.path.clear();
+  tensors.clear();
   n.distributions.pop_back();
   EXPECT_FALSE(read_next_bytes_result(*parse_json(write_json(to_wire(n, tensors))), tensors));
 }
@@ -119,6 +130,25 @@ TEST(HostBytes, ASessionGivesTheSameAsTheScores) {
   const auto gone = rig.wait(model.next_bytes({session, {{0, "x"}}, false}, {}));
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().kind, ErrorKind::kNotFound);
+}
+
+TEST(HostBytes, AGuessIsLookedAtAndTakenBack) {
+  HostRig rig;
+  const ModelHandle model = rig.acquire("a");
+  OpenBytesRequest open;
+  open.prompt.text = "Once upon";
+  const auto plain = rig.wait(model.open_bytes(open, {}));
+  open.rewind = 8;
+  const auto guessing = rig.wait(model.open_bytes(open, {}));
+  ASSERT_TRUE(plain && guessing);
+  const auto path = rig.wait(model.next_bytes({guessing->session, {{0, " a ship"}}, false, true}, {}));
+  ASSERT_TRUE(path) << path.error().line();
+  EXPECT_EQ(path->path.size(), 7u * 257);
+  const auto back = rig.wait(model.next_bytes({guessing->session, {{0, "time", 4}}}, {}));
+  const auto straight = rig.wait(model.next_bytes({plain->session, {{0, " a time"}}}, {}));
+  ASSERT_TRUE(back && straight) << back.error().line();
+  EXPECT_EQ(back->distributions, straight->distributions);
+  EXPECT_FALSE(rig.wait(model.next_bytes({plain->session, {{0, "", 1}}}, {})));  // opened without rewind
 }
 
 TEST(HostBytes, UnloadingEndsSessions) {

@@ -143,21 +143,25 @@ struct ScoreBytesResult {
 // all strands are computed as one batch.
 inline constexpr std::chrono::seconds kSessionIdle{120};
 inline constexpr int kMaxStrands = 64;
+inline constexpr int kMaxRewind = 256;
 struct OpenBytesRequest {
   Prompt prompt;
   int max_bytes = 4096;  // of a strand, that will be asked for; memory is promised for them
   int max_strands = 1;   // at once; at most kMaxStrands
+  int rewind = 0;  // bytes that a step will take back at most; what they need is kept at hand for that long
   int heal = 0;  // ordinary tokens at the prompt's end whose bytes are covered anew (their cut was arbitrary)
   CoverOptions cover;
 };
 struct StrandStep {
   int from = 0;       // a strand of the last answer
   std::string bytes;  // that follow it; may be empty
+  int back = 0;       // bytes of the strand that are taken back before
 };
 struct NextBytesRequest {
   std::string session;
   std::vector<StrandStep> steps;  // the strands of the answer; those that no step goes on from end
   bool close = false;             // ends the session; no distribution
+  bool path = false;  // one step only: its bytes are a guess that is looked at as a whole (NextBytesResult::path)
 };
 struct NextBytesResult {
   std::string session;
@@ -168,7 +172,11 @@ struct NextBytesResult {
   std::int64_t forwards = 0;          // rows computed so far, the prompt's not counted
   int healed = 0;                     // times that no cover was left and the text was encoded anew
   bool full = false;                  // the context has no room for another token
-  Usage usage;                        // so far
+  // With NextBytesRequest::path: [bytes, 257], the distribution behind each byte of the step; its tokens are
+  // computed as one slice. Fewer rows, and only these bytes are taken, where the context is full.
+  std::vector<double> path;
+  std::int64_t passes = 0;  // times that the session waited for rows so far, the prompt not counted
+  Usage usage;              // so far
 
   std::size_t strands() const { return logprobs_nats.size(); }
   std::span<const double> distribution(std::size_t strand) const {  // [257]

@@ -86,6 +86,7 @@ Value to_wire(const OpenBytesRequest& r) {
                         {"max_bytes", r.max_bytes},
                         {"max_strands", r.max_strands},
                         {"heal", r.heal},
+                        {"rewind", r.rewind},
                         {"cover", cover_value(r.cover)}});
 }
 
@@ -97,6 +98,7 @@ Result<OpenBytesRequest> read_open_bytes_request(const Value& v) {
   reader.read("max_bytes", out.max_bytes, Presence::kOptional);
   reader.read("max_strands", out.max_strands, Presence::kOptional);
   reader.read("heal", out.heal, Presence::kOptional);
+  reader.read("rewind", out.rewind, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
   CONSORT_TRY(read, read_wire_prompt(*prompt));
   out.prompt = std::move(read);
@@ -108,9 +110,12 @@ Result<OpenBytesRequest> read_open_bytes_request(const Value& v) {
 Value to_wire(const NextBytesRequest& r) {
   Value::Array steps;
   for (const StrandStep& step : r.steps)
-    steps.push_back(Value::object({{"from", step.from}, {"bytes", wire_text(step.bytes)}}));
-  return Value::object(
-      {{"session", wire_text(r.session)}, {"steps", Value::array(std::move(steps))}, {"close", r.close}});
+    steps.push_back(
+        Value::object({{"from", step.from}, {"bytes", wire_text(step.bytes)}, {"back", step.back}}));
+  return Value::object({{"session", wire_text(r.session)},
+                        {"steps", Value::array(std::move(steps))},
+                        {"close", r.close},
+                        {"path", r.path}});
 }
 
 Result<NextBytesRequest> read_next_bytes_request(const Value& v) {
@@ -119,6 +124,7 @@ Result<NextBytesRequest> read_next_bytes_request(const Value& v) {
   reader.read("session", out.session);
   const Value* steps = reader.take("steps", Value::Type::kArray, Presence::kOptional);
   reader.read("close", out.close, Presence::kOptional);
+  reader.read("path", out.path, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
   if (steps == nullptr) return out;
   for (const Value& entry : steps->as_array()) {
@@ -126,6 +132,7 @@ Result<NextBytesRequest> read_next_bytes_request(const Value& v) {
     WireReader one(entry, "next_bytes step");
     one.read("from", step.from);
     one.read("bytes", step.bytes);
+    one.read("back", step.back, Presence::kOptional);
     CONSORT_CHECK_OK(one.finish());
     out.steps.push_back(std::move(step));
   }
@@ -174,9 +181,11 @@ Value to_wire(const NextBytesResult& r, std::vector<TensorLease>& tensors) {
   tensors.push_back(lease("distributions", r.distributions, DType::kF64));
   tensors.push_back(lease("logprobs", r.logprobs_nats, DType::kF64));
   tensors.push_back(lease("kept", r.kept, DType::kF64));
+  tensors.push_back(lease("path", r.path, DType::kF64));
   return Value::object({{"session", wire_text(r.session)},
                         {"states", r.states},
                         {"forwards", r.forwards},
+                        {"passes", r.passes},
                         {"healed", r.healed},
                         {"full", r.full},
                         {"usage", wire_usage(r.usage)}});
@@ -188,6 +197,7 @@ Result<NextBytesResult> read_next_bytes_result(const Value& v, const std::vector
   reader.read("session", out.session);
   reader.read("states", out.states);
   reader.read("forwards", out.forwards);
+  reader.read("passes", out.passes);
   reader.read("healed", out.healed);
   reader.read("full", out.full);
   const Value* used = reader.take("usage", Value::Type::kObject);
@@ -198,6 +208,9 @@ Result<NextBytesResult> read_next_bytes_result(const Value& v, const std::vector
   const auto strands = static_cast<std::int64_t>(out.logprobs_nats.size());
   CONSORT_CHECK_OK(take(tensors, "kept", DType::kF64, out.kept, strands));
   CONSORT_CHECK_OK(take(tensors, "distributions", DType::kF64, out.distributions, strands * kByteSymbols));
+  CONSORT_CHECK_OK(take(tensors, "path", DType::kF64, out.path));
+  if (out.path.size() % kByteSymbols != 0)
+    return fail(ErrorKind::kInvalid, "a next_bytes result with a path of broken rows");
   return out;
 }
 

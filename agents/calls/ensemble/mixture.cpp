@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "agents/calls/ensemble/side_by_side.h"
+#include "agents/calls/ensemble/byte_seats.h"
+#include "agents/calls/ensemble/speculation.h"
 #include "agents/calls/options.h"
 #include "agents/ensemble/byte_mixture.h"
 
@@ -12,22 +13,6 @@ namespace {
 
 // Text goes out in pieces of at least so many bytes: an event for every byte would be mostly envelope.
 constexpr std::size_t kPieceBytes = 6;
-
-struct Seat {
-  ModelHandle model;
-  std::optional<Error> error;
-  NextBytesResult last;
-  bool open = false;
-};
-
-Async<NextBytesResult> open(ModelHandle model, OpenBytesRequest request, RequestContext context) {
-  auto task = model.open_bytes(std::move(request), std::move(context));
-  co_return co_await std::move(task);
-}
-Async<NextBytesResult> go_on(ModelHandle model, NextBytesRequest request, RequestContext context) {
-  auto task = model.next_bytes(std::move(request), std::move(context));
-  co_return co_await std::move(task);
-}
 
 // Temperature, seed and stop strings of the call; what acts on tokens alone cannot act on bytes.
 struct Drawing {
@@ -51,30 +36,27 @@ Result<Drawing> read_drawing(const Value& generation, std::uint64_t seed) {
 class Mixture {
  public:
   Mixture(ModelDirectory& models, const TaskContext& context, Plan plan)
-      : models_(models), context_(context), plan_(std::move(plan)), seats_(plan_.members.size()) {}
+      : context_(context), plan_(std::move(plan)), seats_(models, context, plan_) {}
   boost::asio::awaitable<Result<TaskOutcome>> run();
 
  private:
   Status read_options();
-  boost::asio::awaitable<Status> seat_members();
+  Status find_drafter();
   Result<OpenBytesRequest> opening(std::size_t m) const;
   boost::asio::awaitable<Status> open_sessions();
   boost::asio::awaitable<Status> write();
-  boost::asio::awaitable<Status> ask(std::vector<StrandStep> steps);
-  boost::asio::awaitable<void> close_sessions();
-  Status keep(std::vector<Result<NextBytesResult>> results);
-  Status check_members() const;
   void stream(bool all);
   Value member_value(std::size_t m, const ByteText& text, double weight) const;
   Value usage() const;
   Value output();
 
-  ModelDirectory& models_;
   const TaskContext& context_;
   Plan plan_;
   ByteMixtureOptions options_;
   std::vector<Drawing> drawings_;  // of each member
-  std::vector<Seat> seats_;
+  ByteSeats seats_;
+  std::size_t drafter_ = 0;
+  SpeculationCounts counts_;
   std::optional<ByteSearch> search_;
   std::string pending_;  // text not streamed yet
 };
@@ -102,42 +84,23 @@ Status Mixture::read_options() {
   options_.search.signals_at = plan_.signals_at;
   CONSORT_TRY(search, ByteSearch::create(options_.search, seats_.size()));
   search_.emplace(std::move(search));
-  return {};
+  return find_drafter();
 }
 
-// Members fail hard unless errors are to be reported and enough are left; a call that was stopped always
-// ends.
-Status Mixture::check_members() const {
-  std::size_t there = 0;
-  const Error* first = nullptr;
-  std::size_t who = 0;
-  for (std::size_t m = 0; m < seats_.size(); ++m) {
-    if (!seats_[m].error) {
-      ++there;
-      continue;
+Status Mixture::find_drafter() {
+  if (!options_.speculation) return {};
+  const std::string& wanted = options_.speculation->drafter;
+  if (plan_.members.size() < 2)
+    return fail(ErrorKind::kInvalid, "speculation takes a drafter and somebody who verifies",
+                "with/options/speculate", "give a second member, or leave speculate out");
+  for (std::size_t m = 0; m < plan_.members.size() && !wanted.empty(); ++m)
+    if (plan_.members[m].name == wanted) {
+      drafter_ = m;
+      return {};
     }
-    const bool worse = first == nullptr || seats_[m].error->kind == ErrorKind::kCancelled;
-    if (!worse) continue;
-    first = &*seats_[m].error;
-    who = m;
-  }
-  if (first == nullptr) return {};
-  const std::size_t least = std::max<std::size_t>(plan_.policy.min_members, 1);
-  if (plan_.policy.report_errors && first->kind != ErrorKind::kCancelled && there >= least) return {};
-  return tl::unexpected<Error>(member_error(*first, plan_.members[who]));
-}
-
-boost::asio::awaitable<Status> Mixture::seat_members() {
-  auto waiting = acquire_members(models_, context_, plan_.members);
-  auto handles = co_await std::move(waiting);
-  for (std::size_t m = 0; m < seats_.size(); ++m) {
-    if (handles[m]) {
-      seats_[m].model = std::move(*handles[m]);
-    } else {
-      seats_[m].error = std::move(handles[m].error());
-    }
-  }
-  co_return check_members();
+  if (wanted.empty()) return {};
+  return fail(ErrorKind::kInvalid, "no member is called '" + wanted + "'", "with/options/speculate/drafter",
+              "give a member's name");
 }
 
 Result<OpenBytesRequest> Mixture::opening(std::size_t m) const {
@@ -146,6 +109,10 @@ Result<OpenBytesRequest> Mixture::opening(std::size_t m) const {
   request.heal = prompt.text ? options_.heal : 0;
   request.prompt = std::move(prompt);
   request.max_bytes = options_.search.max_bytes;
+  if (options_.speculation) {
+    request.rewind = options_.speculation->bytes;
+    request.max_bytes += request.rewind;
+  }
   request.max_strands = options_.search.beams;
   request.cover = options_.cover;
   if (options_.search.draw) request.cover.temperature = drawings_[m].temperature;
@@ -153,80 +120,36 @@ Result<OpenBytesRequest> Mixture::opening(std::size_t m) const {
 }
 
 boost::asio::awaitable<Status> Mixture::open_sessions() {
-  std::vector<Async<NextBytesResult>> tasks;
+  std::vector<OpenBytesRequest> requests;
   for (std::size_t m = 0; m < seats_.size(); ++m) {
-    if (seats_[m].error) {
-      tasks.push_back(failed<NextBytesResult>(*seats_[m].error));
-      continue;
-    }
     auto request = opening(m);
     if (!request) co_return forward_error(request);
-    tasks.push_back(open(seats_[m].model, std::move(*request), request_context(context_)));
+    requests.push_back(std::move(*request));
   }
-  auto waiting = side_by_side<NextBytesResult>(std::move(tasks));
-  auto results = co_await std::move(waiting);
-  co_return keep(std::move(results));
-}
-
-boost::asio::awaitable<Status> Mixture::ask(std::vector<StrandStep> steps) {
-  std::vector<Async<NextBytesResult>> tasks;
-  for (Seat& seat : seats_) {
-    if (seat.error)
-      tasks.push_back(failed<NextBytesResult>(*seat.error));
-    else
-      tasks.push_back(go_on(seat.model, {seat.last.session, steps, false}, request_context(context_)));
-  }
-  auto waiting = side_by_side<NextBytesResult>(std::move(tasks));
-  auto results = co_await std::move(waiting);
-  co_return keep(std::move(results));
-}
-
-// A member that failed leaves the mixture; its seat keeps what it had spent.
-Status Mixture::keep(std::vector<Result<NextBytesResult>> results) {
-  for (std::size_t m = 0; m < seats_.size(); ++m) {
-    Seat& seat = seats_[m];
-    if (results[m]) {
-      seat.last = std::move(*results[m]);
-      seat.open = true;
-    } else if (!seat.error) {
-      seat.error = std::move(results[m].error());
-    }
-  }
-  return check_members();
+  auto waiting = seats_.open(std::move(requests));
+  co_return co_await std::move(waiting);
 }
 
 boost::asio::awaitable<Status> Mixture::write() {
-  std::vector<bool> there(seats_.size(), true);
+  if (options_.speculation) {
+    auto writing = write_ahead(seats_, *search_, *options_.speculation, drafter_, options_.search.max_bytes,
+                               counts_, [this] { stream(search_->finished()); });
+    co_return co_await std::move(writing);
+  }
   while (true) {
+    seats_.drop_missing(*search_);
     std::vector<std::span<const double>> rows(seats_.size());
-    bool full = false;
-    for (std::size_t m = 0; m < seats_.size(); ++m) {
-      if (seats_[m].error) {
-        if (there[m]) search_->drop_member(m);
-        there[m] = false;
-        continue;
-      }
-      rows[m] = seats_[m].last.distributions;
-      full = full || seats_[m].last.full;
-    }
-    auto steps = search_->next(rows);
-    if (full && !search_->finished()) search_->end_by_length();
+    for (std::size_t m = 0; m < seats_.size(); ++m)
+      if (!seats_[m].error) rows[m] = seats_[m].last.distributions;
+    const auto steps = search_->next(rows);
+    if (seats_.full() && !search_->finished()) search_->end_by_length();
     stream(search_->finished());
     if (search_->finished()) co_return Status{};
-    auto asking = ask(std::move(steps));
+    NextBytesRequest request;
+    request.steps = steps;
+    auto asking = seats_.ask({seats_.size(), request});
     if (auto asked = co_await std::move(asking); !asked) co_return forward_error(asked);
   }
-}
-
-// Also of members that failed: their sessions may be alive.
-boost::asio::awaitable<void> Mixture::close_sessions() {
-  RequestContext context = request_context(context_);
-  context.stop = {};
-  std::vector<Async<NextBytesResult>> tasks;
-  for (const Seat& seat : seats_)
-    if (seat.open) tasks.push_back(go_on(seat.model, {seat.last.session, {}, true}, context));
-  auto waiting = side_by_side<NextBytesResult>(std::move(tasks));
-  (void)co_await std::move(waiting);
 }
 
 void Mixture::stream(bool all) {
@@ -250,7 +173,7 @@ Value signals_value(const StepSignals& s, const std::vector<std::string>& wanted
 }
 
 Value Mixture::member_value(std::size_t m, const ByteText& text, double weight) const {
-  const Seat& seat = seats_[m];
+  const ByteSeat& seat = seats_[m];
   const double steps = std::max(1, text.steps);
   return Value::object(
       {{"name", plan_.members[m].name},
@@ -260,6 +183,7 @@ Value Mixture::member_value(std::size_t m, const ByteText& text, double weight) 
        {"agreed", seat.error ? 0 : text.agreed[m] / steps},
        {"tokens", seat.last.usage.prompt_tokens + static_cast<int>(seat.last.forwards)},
        {"forwards", seat.last.forwards},
+       {"passes", seat.last.passes},
        {"healed", seat.last.healed},
        {"milliseconds", seat.last.usage.prefill_ms + seat.last.usage.decode_ms},
        {"flop", seat.last.usage.flop},
@@ -309,6 +233,11 @@ Value Mixture::output() {
                                   {"pool", std::string(combine_rule_name(combiner.rule))}});
   if (combiner.rule == CombineRule::kBayes) combined = combined.with("alpha", combiner.alpha);
   combined = combined.with("bytes", text.bytes).with("logprob", text.logprob);
+  if (options_.speculation)
+    combined = combined.with("speculation", Value::object({{"drafter", plan_.members[drafter_].name},
+                                                           {"rounds", counts_.rounds},
+                                                           {"drafted", counts_.drafted},
+                                                           {"kept", counts_.kept}}));
   const std::string written = text_of(text.text.text());
   Value out = Value::object({{"text", trimmed(written)},
                              {"answer", written},
@@ -324,15 +253,15 @@ Value Mixture::output() {
 
 boost::asio::awaitable<Result<TaskOutcome>> Mixture::run() {
   if (auto read = read_options(); !read) co_return forward_error(read);
-  auto seating = seat_members();
+  auto seating = seats_.acquire();
   if (auto seated = co_await std::move(seating); !seated) co_return forward_error(seated);
-  auto opening = open_sessions();
-  Status done = co_await std::move(opening);
+  auto opened = open_sessions();
+  Status done = co_await std::move(opened);
   if (done) {
     auto writing = write();
     done = co_await std::move(writing);
   }
-  auto closing = close_sessions();
+  auto closing = seats_.close();
   co_await std::move(closing);
   if (!done) co_return forward_error(done);
   co_return TaskOutcome{output(), usage()};

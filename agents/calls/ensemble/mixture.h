@@ -7,8 +7,8 @@
 
 namespace consort::ensemble_call {
 
-// {text, answer, finishReason, members: [{name, answer, score, weight, agreed, tokens, forwards, healed,
-// milliseconds, flop, bytes, error}], combined, missing, signals, signalsAt, trajectory, usage}. A member's score
+// {text, answer, finishReason, members: [{name, answer, score, weight, agreed, tokens, forwards, passes,
+// healed, milliseconds, flop, bytes, error}], combined, missing, signals, signalsAt, trajectory, usage}. A member's score
 // is ln p of the text per byte, its weight the last one. Errors: kInvalid (options), those of the members.
 boost::asio::awaitable<Result<TaskOutcome>> run_byte_mixture(ModelDirectory& models,
                                                              const TaskContext& context, Plan plan);

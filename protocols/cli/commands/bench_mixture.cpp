@@ -1,5 +1,5 @@
 // bench mixture: one text by several models together, byte by byte, against the same models one after the
-// other over as many tokens as the text has for each.
+// other over as many tokens as the text has for each; and the same text with each of them as the drafter.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,9 +18,20 @@ constexpr const char* kPrompts[] = {
     "def moving_average(values, width):\n    \"\"\"Mean of the last `width` values at each place.\"\"\"\n",
     "In the history of printing, the step from carved blocks to movable letters"};
 
+struct Drafted {  // the text with a drafter
+  double ms = 0, kept = 0, passes = 0;
+  bool same = false;  // as without
+};
+struct Text {
+  std::string text;
+  double ms = 0;
+  std::int64_t forwards = 0, passes = 0;
+  Value speculation;
+};
 struct Round {
   double together_ms = 0, apart_ms = 0, forwards_per_token = 0;
   std::size_t bytes = 0;
+  std::vector<Drafted> drafted;  // [members]
 };
 
 boost::asio::awaitable<Result<TaskOutcome>> act(TaskHandler& handler, TaskContext& context, Value with) {
@@ -36,23 +47,32 @@ struct Rig {
   std::vector<ModelHandle> handles;
   std::vector<std::shared_ptr<const Tokenizer>> tokenizers;
 
-  // The mixture's text; `together_ms` and the forwards of all members.
-  Result<std::string> together(const char* prompt, int bytes, double& ms, std::int64_t& forwards) {
+  // The mixture's text; drafter: a member's index, -1 for none.
+  Result<Text> together(const char* prompt, int bytes, int drafter) {
+    Value options = Value::object({{"maxBytes", bytes}});
+    if (drafter >= 0)
+      options = options.with("speculate",
+                             Value::object({{"drafter", names[static_cast<std::size_t>(drafter)]}}));
     Value::Array members(names.begin(), names.end());
     Value with = Value::object({{"members", Value::array(std::move(members))},
                                 {"combine", "byteMixture"},
                                 {"prompt", prompt},
                                 {"temperature", 0.0},
-                                {"options", Value::object({{"maxBytes", bytes}})}});
+                                {"options", std::move(options)}});
     TaskContext context;
     context.task_pointer = "/bench";
     const auto begin = Clock::now();
     auto running = act(*kinds->find("ensemble"), context, std::move(with));
     CONSORT_TRY(outcome, engine->wait(std::move(running)));
-    ms = milliseconds_since(begin);
-    for (const Value& m : outcome.output.get("members").as_array())
-      forwards += m.get("forwards").as_integer();
-    return outcome.output.get("answer").as_string();
+    Text out;
+    out.ms = milliseconds_since(begin);
+    for (const Value& m : outcome.output.get("members").as_array()) {
+      out.forwards += m.get("forwards").as_integer();
+      out.passes += m.get("passes").as_integer();
+    }
+    out.speculation = outcome.output.get("combined").get("speculation");
+    out.text = outcome.output.get("answer").as_string();
+    return out;
   }
 };
 
@@ -80,10 +100,45 @@ Result<Rig> start(CliContext& c, const Flags& f) {
   return rig;
 }
 
+Drafted compare(const Text& plain, const Text& drafted) {
+  const double count = static_cast<double>(drafted.speculation.get("drafted").as_integer());
+  return {drafted.ms / plain.ms,
+          count > 0 ? static_cast<double>(drafted.speculation.get("kept").as_integer()) / count : 0,
+          static_cast<double>(drafted.passes) / static_cast<double>(plain.passes),
+          drafted.text == plain.text};
+}
+
+// Of each member as the drafter: medians over the rounds.
+Value drafters_value(const std::vector<std::string>& names, const std::vector<Round>& rounds) {
+  Value::Array out;
+  for (std::size_t m = 0; m < names.size(); ++m) {
+    std::vector<double> times, kept, passes;
+    int same = 0;
+    for (const Round& round : rounds) {
+      times.push_back(round.drafted[m].ms);
+      kept.push_back(round.drafted[m].kept);
+      passes.push_back(round.drafted[m].passes);
+      same += round.drafted[m].same ? 1 : 0;
+    }
+    Value::Object row{{"drafter", names[m]}, {"same_texts", same}};
+    const std::pair<const char*, const std::vector<double>*> columns[] = {
+        {"time_over_without", &times}, {"kept", &kept}, {"passes_over_without", &passes}};
+    for (const auto& [name, values] : columns) {
+      Value::Object samples;
+      append_samples(samples, name, *values);
+      row.emplace_back(name, Value::object(std::move(samples)));
+    }
+    out.push_back(Value::object(std::move(row)));
+  }
+  return Value::array(std::move(out));
+}
+
 Result<Round> one_round(Rig& rig, const char* prompt, int bytes) {
   Round round;
-  std::int64_t forwards = 0, tokens = 0;
-  CONSORT_TRY(text, rig.together(prompt, bytes, round.together_ms, forwards));
+  std::int64_t tokens = 0;
+  CONSORT_TRY(plain, rig.together(prompt, bytes, -1));
+  const std::string& text = plain.text;
+  round.together_ms = plain.ms;
   round.bytes = text.size();
   if (text.size() < 16)
     return fail(ErrorKind::kRuntime, fmt::format("the mixture wrote {} bytes only", text.size()),
@@ -100,7 +155,11 @@ Result<Round> one_round(Rig& rig, const char* prompt, int bytes) {
     round.apart_ms += wall;
     tokens += count;
   }
-  round.forwards_per_token = static_cast<double>(forwards) / static_cast<double>(tokens);
+  round.forwards_per_token = static_cast<double>(plain.forwards) / static_cast<double>(tokens);
+  for (std::size_t m = 0; m < rig.names.size(); ++m) {
+    CONSORT_TRY(drafted, rig.together(prompt, bytes, static_cast<int>(m)));
+    round.drafted.push_back(compare(plain, drafted));
+  }
   return round;
 }
 
@@ -113,11 +172,13 @@ Result<Value> mixture(CliContext& c, const Flags& f) {
   (void)warm;
   Progress progress(c.console, "mixture", "rounds");
   std::vector<double> rates, ratios, forwards;
+  std::vector<Round> rounds;
   for (int round = 0; round < f.rounds; ++round) {
     CONSORT_TRY(r, one_round(rig, kPrompts[static_cast<std::size_t>(round) % std::size(kPrompts)], bytes));
     rates.push_back(static_cast<double>(r.bytes) / r.together_ms * 1000);
     ratios.push_back(r.together_ms / r.apart_ms);
     forwards.push_back(r.forwards_per_token);
+    rounds.push_back(r);
     progress.update(static_cast<std::uint64_t>(round) + 1, static_cast<std::uint64_t>(f.rounds));
   }
   progress.finish();
@@ -133,6 +194,7 @@ Result<Value> mixture(CliContext& c, const Flags& f) {
   append_samples(rows, "forwards_per_token", forwards);
   out.emplace_back("ratio", Value::object(std::move(ratio)));
   out.emplace_back("forwards", Value::object(std::move(rows)));
+  out.emplace_back("speculation", drafters_value(rig.names, rounds));
   out.emplace_back("bytes", bytes);
   out.emplace_back("roof", roof_value(rig.machine));
   return Value::object(std::move(out));

@@ -17,6 +17,12 @@ void add_mixture_flags(Command sub, MixtureFlags& f) {
       .in_range(1, 64);
   sub.add_option("--heal", f.heal, "byteMixture, raw prompts: tokens at the end to cover anew (default 0)")
       .in_range(0, 16);
+  sub.add_option("--drafter", f.drafter,
+                 "byteMixture: this member drafts bytes, the others verify them in one pass (speculation)");
+  sub.add_option("--draft-bytes", f.draft_bytes, "with --drafter: drafted at once, at most (default 16)")
+      .in_range(1, 128);
+  sub.add_option("--accept", f.accept, "with --drafter: ratio (default), or same: a seed's text does not change")
+      .one_of({"ratio", "same"});
   sub.add_option("--signals-at", f.signals_at, "byteMixture: report the signals at these byte counts too")
       .delimiter(',')
       .in_range(1, 65536);
@@ -32,6 +38,12 @@ Value mixture_options(const MixtureFlags& f, bool trajectory) {
   if (f.beams) out = out.with("beams", *f.beams);
   if (f.heal) out = out.with("heal", *f.heal);
   if (trajectory) out = out.with("trajectory", true);
+  if (f.drafter.empty() && !f.draft_bytes && f.accept.empty()) return out;
+  Value speculate = Value::object();
+  if (!f.drafter.empty()) speculate = speculate.with("drafter", f.drafter);
+  if (f.draft_bytes) speculate = speculate.with("bytes", *f.draft_bytes);
+  if (!f.accept.empty()) speculate = speculate.with("accept", f.accept);
+  out = out.with("speculate", std::move(speculate));
   return out;
 }
 

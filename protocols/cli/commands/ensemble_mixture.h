@@ -12,9 +12,9 @@
 namespace consort {
 
 struct MixtureFlags {
-  std::string pool;
+  std::string pool, drafter, accept;
   std::optional<double> alpha, prune;
-  std::optional<int> max_bytes, beams, heal;
+  std::optional<int> max_bytes, beams, heal, draft_bytes;
   std::vector<int> signals_at;
   bool all_cuts = false;
 };
