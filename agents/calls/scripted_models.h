@@ -29,6 +29,7 @@ struct Rule {
   std::optional<Error> failure;  // every request fails with it
   // Sessions of bytes: [257] behind a text; a text's failure may be thrown as an Error.
   std::function<std::vector<double>(const std::string& text)> next_byte;
+  std::function<FuseResult(const FuseRequest&)> fuse;
 };
 
 // Remembers what every model was asked, in the order of arrival.
@@ -135,6 +136,8 @@ class ScriptedModels final : public ModelDirectory {
       reply.body = to_wire(*seat.rule.failure);
     } else if (request->op == "open_bytes" || request->op == "next_bytes") {
       bytes(seat, *request, reply);
+    } else if (request->op == "fuse") {
+      reply.body = to_wire(seat.rule.fuse(*read_fuse_request(request->request)), reply.tensors);
     } else if (request->op == "generate") {
       seat.written.push_back(*read_generate_request(request->request));
       GenerateResult result;

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "agents/ensemble/pool_options.h"
 #include "agents/ensemble/ranking.h"
 #include "scheduler/schema/schema.h"
 
@@ -61,17 +62,6 @@ const Value& byte_mixture_schema() {
   return schema;
 }
 
-std::string_view combine_rule_name(CombineRule rule) {
-  switch (rule) {
-    case CombineRule::kBayes: return "bayes";
-    case CombineRule::kLinear: return "linear";
-    case CombineRule::kLog: return "log";
-    case CombineRule::kContrast: return "contrast";
-    case CombineRule::kProxy: return "proxy";
-  }
-  return "";
-}
-
 Result<ByteMixtureOptions> read_byte_mixture(const Value& options) {
   const Value given = options.is_null() ? Value::object() : options;
   if (auto valid = compiled_schema().check(given); !valid) {
@@ -80,17 +70,8 @@ Result<ByteMixtureOptions> read_byte_mixture(const Value& options) {
     return tl::unexpected<Error>(std::move(error));
   }
   ByteMixtureOptions out;
-  for (const CombineRule rule : {CombineRule::kBayes, CombineRule::kLinear, CombineRule::kLog,
-                                 CombineRule::kContrast, CombineRule::kProxy})
-    if (given.get("pool") == Value(std::string(combine_rule_name(rule)))) out.search.combiner.rule = rule;
-  if (given.find("alpha") != nullptr && out.search.combiner.rule != CombineRule::kBayes)
-    return fail(ErrorKind::kInvalid, "alpha belongs to pool: bayes", "with/options/alpha");
-  if ((given.find("beta") != nullptr || given.find("cut") != nullptr) &&
-      out.search.combiner.rule != CombineRule::kContrast)
-    return fail(ErrorKind::kInvalid, "beta and cut belong to pool: contrast", "with/options/beta");
-  read_number(given, "alpha", out.search.combiner.alpha);
-  read_number(given, "beta", out.search.combiner.beta);
-  read_number(given, "cut", out.search.combiner.cut);
+  CONSORT_TRY(combiner, read_pool(given));
+  out.search.combiner = std::move(combiner);
   out.search.combiner.floor = kFloor;
   read_number(given, "prune", out.cover.prune);
   out.cover.max_states = integer_or(given, "maxStates", out.cover.max_states);

@@ -34,6 +34,5 @@ struct ByteMixtureOptions {
 const Value& byte_mixture_schema();
 // Checks `options` (an object, or null) against the schema and reads it. Errors: kInvalid.
 Result<ByteMixtureOptions> read_byte_mixture(const Value& options);
-std::string_view combine_rule_name(CombineRule rule);  // as in the options
 
 }  // namespace consort

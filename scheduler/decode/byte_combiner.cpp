@@ -26,7 +26,27 @@ void normalise(std::vector<double>& p) {
     for (double& v : p) v /= sum;
 }
 
+struct RuleName {
+  CombineRule rule;
+  std::string_view name;
+};
+constexpr RuleName kRules[] = {{CombineRule::kLinear, "linear"},
+                               {CombineRule::kLog, "log"},
+                               {CombineRule::kBayes, "bayes"},
+                               {CombineRule::kContrast, "contrast"},
+                               {CombineRule::kProxy, "proxy"}};
+
 }  // namespace
+
+std::string_view combine_rule_name(CombineRule rule) {
+  return kRules[static_cast<std::size_t>(rule)].name;
+}
+
+std::optional<CombineRule> combine_rule_of(std::string_view name) {
+  for (const RuleName& known : kRules)
+    if (known.name == name) return known.rule;
+  return std::nullopt;
+}
 
 Result<ByteCombiner> ByteCombiner::create(CombinerOptions options, std::size_t members) {
   if (members == 0) return fail(ErrorKind::kInvalid, "a mixture needs a member");

@@ -15,6 +15,7 @@
 //           members: the model, the tuned one, the one before tuning.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@
 namespace consort {
 
 enum class CombineRule { kLinear, kLog, kBayes, kContrast, kProxy };
+std::string_view combine_rule_name(CombineRule rule);  // linear | log | bayes | contrast | proxy
+std::optional<CombineRule> combine_rule_of(std::string_view name);
 
 struct CombinerOptions {
   CombineRule rule = CombineRule::kBayes;
@@ -53,6 +56,7 @@ class ByteCombiner {
   std::vector<double> weights() const;  // that the next symbol is combined with; sum to 1
   std::size_t members() const { return log_weights_.size(); }
   CombineRule rule() const { return options_.rule; }
+  const CombinerOptions& options() const { return options_; }
 
  private:
   explicit ByteCombiner(CombinerOptions options) : options_(std::move(options)) {}

@@ -38,6 +38,24 @@ struct GenerateJob {
   std::function<void(Result<GenerateResult>)> done;
 };
 
+// One text by several members of this model in lock step (FuseRequest).
+struct FuseJob {
+  struct Member {
+    std::vector<TokenId> prompt;
+    double temperature = 1;
+  };
+  std::vector<Member> members;
+  CombinerOptions combiner;
+  int max_tokens = 256;
+  std::vector<std::string> stop;
+  bool ignore_eos = false;
+  SamplingOptions sampling;  // of the fused rows
+  bool bypass_prefix_cache = false;
+  bool keep_partial = false;
+  std::function<void(std::string_view text, std::span<const TokenId> ids)> on_text;
+  std::function<void(Result<FuseResult>)> done;
+};
+
 // Exactly prompt + sum(candidates) tokens are prefilled, less what the prefix cache holds of the prompt.
 struct ScoreJob {
   std::vector<TokenId> prompt;

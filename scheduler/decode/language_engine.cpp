@@ -57,7 +57,7 @@ Result<std::shared_ptr<LanguageEngine>> LanguageEngine::create(std::unique_ptr<M
         info.id);
   const std::size_t budget = options.kv_max_bytes > 0 ? options.kv_max_bytes : pool.stats().limit_bytes;
   CONSORT_TRY(kv, KvCache::create(pool, model->kv_layout(), info.id, budget));
-  const auto rows = static_cast<std::size_t>(options.max_sequences + options.score_rows);
+  const auto rows = static_cast<std::size_t>(options.max_sequences + kMaxFusedMembers + options.score_rows);
   CONSORT_TRY(logits, pool.reserve(rows * static_cast<std::size_t>(info.vocab_size) * sizeof(float),
                                    Owner{"logits", info.id}));
   auto core = std::make_unique<EngineCore>(std::move(model), std::move(tokenizer), pool, options,
@@ -76,6 +76,26 @@ Status LanguageEngine::submit(GenerateJob job, JobTicket ticket) {
     return fail(ErrorKind::kInvalid, fmt::format("max-tokens is {}, at least 1 is needed", job.max_tokens));
   CONSORT_TRY(sampler, Sampler::create(job.sampling, info().vocab_size));
   return impl_->core->enqueue(make_run(std::move(job), std::move(sampler), std::move(ticket)));
+}
+
+Status LanguageEngine::submit(FuseJob job, JobTicket ticket) {
+  if (job.members.empty() || job.members.size() > static_cast<std::size_t>(kMaxFusedMembers))
+    return fail(ErrorKind::kInvalid,
+                fmt::format("{} members in lock step, 1 to {} are allowed", job.members.size(), kMaxFusedMembers));
+  for (const FuseJob::Member& m : job.members) {
+    CONSORT_CHECK_OK(check_tokens(info(), m.prompt, "prompt"));
+    CONSORT_CHECK_OK(check_length(info(), m.prompt.size(), context_length(), "prompt"));
+    if (!(m.temperature > 0 && m.temperature <= 1e6))
+      return fail(ErrorKind::kInvalid, "a member's temperature must be above 0", "temperature",
+                  "greedy is the combination's choice: give it temperature 0");
+  }
+  CONSORT_CHECK_OK(check_stops(job.stop));
+  if (job.max_tokens < 1)
+    return fail(ErrorKind::kInvalid, fmt::format("max-tokens is {}, at least 1 is needed", job.max_tokens));
+  CONSORT_TRY(combiner, ByteCombiner::create(job.combiner, job.members.size()));
+  CONSORT_TRY(sampler, Sampler::create(job.sampling, info().vocab_size));
+  return impl_->core->enqueue(
+      make_run(std::move(job), std::move(sampler), std::move(combiner), std::move(ticket)));
 }
 
 Status LanguageEngine::submit(ScoreJob job, JobTicket ticket) {

@@ -45,6 +45,7 @@ class LanguageEngine final : public StepWorker {
   // Errors (then `done` is not called): kUnavailable when the queue is full or the engine is closed; kInvalid
   // for empty prompts, ids outside the vocabulary, prompts beyond the context, options out of range.
   Status submit(GenerateJob job, JobTicket ticket = {});
+  Status submit(FuseJob job, JobTicket ticket = {});
   Status submit(ScoreJob job, JobTicket ticket = {});
   Status submit(ScoreTextJob job, JobTicket ticket = {});
   Status submit(LogitsJob job, JobTicket ticket = {});

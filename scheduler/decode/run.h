@@ -14,6 +14,7 @@
 #include "models/alphabet/byte_vocabulary.h"
 #include "models/model.h"
 #include "models/tokenizer/tokenizer.h"
+#include "scheduler/decode/byte_combiner.h"
 #include "scheduler/decode/jobs.h"
 #include "scheduler/decode/row_doubt.h"
 #include "scheduler/decode/sampler.h"
@@ -122,6 +123,7 @@ class Run {
 
 // The kinds. REQUIRES: the job was checked by the engine.
 std::unique_ptr<Run> make_run(GenerateJob job, Sampler sampler, JobTicket ticket);
+std::unique_ptr<Run> make_run(FuseJob job, Sampler sampler, ByteCombiner combiner, JobTicket ticket);
 std::unique_ptr<Run> make_run(ScoreJob job, JobTicket ticket);
 std::unique_ptr<Run> make_run(ScoreTextJob job, JobTicket ticket);
 std::unique_ptr<Run> make_run(LogitsJob job, int vocab_size, JobTicket ticket);

@@ -151,6 +151,44 @@ TEST(HostBytes, AGuessIsLookedAtAndTakenBack) {
   EXPECT_FALSE(rig.wait(model.next_bytes({plain->session, {{0, "", 1}}}, {})));  // opened without rewind
 }
 
+TEST(HostFusion, CrossesTheBusAndStreams) {
+  FuseRequest r;
+  r.members = {{{}, 0.5}, {{}, 2}};
+  r.members[0].prompt.text = "one";
+  r.members[1].prompt.token_ids = {3, 4};
+  r.combiner = {CombineRule::kContrast, 0.25, {1, 3}, 0, 0.75, 0.2};
+  r.stop = {"x"};
+  r.sampling.seed = 8;
+  const auto back = read_fuse_request(*parse_json(write_json(to_wire(r))));
+  ASSERT_TRUE(back) << back.error().line();
+  EXPECT_EQ(back->members[1].prompt.token_ids, r.members[1].prompt.token_ids);
+  EXPECT_EQ(back->members[0].temperature, 0.5);
+  EXPECT_EQ(back->combiner.rule, CombineRule::kContrast);
+  EXPECT_EQ(back->combiner.weights, r.combiner.weights);
+  EXPECT_EQ(back->combiner.beta, 0.75);
+  EXPECT_EQ(back->sampling.seed, 8u);
+  EXPECT_FALSE(read_fuse_request(*parse_json(R"({"members": [], "combiner": {"rule": "magic"}, "sampling": {}})")));
+
+  HostRig rig;
+  const ModelHandle model = rig.acquire("a");
+  FuseRequest ask;
+  ask.members.resize(2);
+  ask.members[0].prompt.text = "Once upon";
+  ask.members[1].prompt.text = "Once more";
+  ask.combiner.rule = CombineRule::kLinear;
+  ask.max_tokens = 9;
+  ask.ignore_eos = true;
+  ask.sampling.temperature = 0;
+  std::string streamed;
+  const auto got = rig.wait(model.fuse(ask, {}, [&](std::string_view text, const auto&) { streamed += text; }));
+  ASSERT_TRUE(got) << got.error().line();
+  EXPECT_EQ(got->token_ids.size(), 9u);
+  EXPECT_EQ(streamed, got->text);
+  EXPECT_EQ(got->members.size(), 2u);
+  EXPECT_LT(got->members[1].logprob_nats, 0);
+  EXPECT_GT(got->signals.disagreement, 0);
+}
+
 TEST(HostBytes, UnloadingEndsSessions) {
   HostRig rig;
   std::string session;

@@ -52,6 +52,7 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   void handle(CallPtr call, const Value& body, std::vector<TensorLease> tensors);
   Status start(const CallPtr& call, const WireRequest& request);
   Status generate(const CallPtr& call, const WireRequest& request);
+  Status fuse(const CallPtr& call, const WireRequest& request);
   Status score(const CallPtr& call, const WireRequest& request);
   Status score_text(const CallPtr& call, const WireRequest& request);
   Status logits(const CallPtr& call, const WireRequest& request);

@@ -103,7 +103,8 @@ Status HostCore::start(const CallPtr& call, const WireRequest& request) {
                          {"score_text", &HostCore::score_text}, {"logits", &HostCore::logits},
                          {"embed", &HostCore::embed},           {"classify", &HostCore::classify},
                          {"rerank", &HostCore::rerank},         {"score_bytes", &HostCore::score_bytes},
-                         {"open_bytes", &HostCore::open_bytes}, {"next_bytes", &HostCore::next_bytes}};
+                         {"open_bytes", &HostCore::open_bytes}, {"next_bytes", &HostCore::next_bytes},
+                         {"fuse", &HostCore::fuse}};
   for (const Op& op : kOps)
     if (op.name == request.op) return (this->*op.run)(call, request);
   return fail(ErrorKind::kInvalid, fmt::format("'{}' is not something a model does", request.op), id);
@@ -152,6 +153,26 @@ Status HostCore::generate(const CallPtr& call, const WireRequest& request) {
   job.keep_partial = r.keep_partial;
   job.on_text = [call](std::string_view text, std::span<const TokenId> ids) { call->add_text(text, ids); };
   job.done = answering<GenerateResult>(call);
+  return language_->submit(std::move(job), ticket(call, request));
+}
+
+Status HostCore::fuse(const CallPtr& call, const WireRequest& request) {
+  CONSORT_CHECK_OK(need_language_model("write in lock step"));
+  CONSORT_TRY(r, read_fuse_request(request.request));
+  FuseJob job;
+  for (const FusedMember& member : r.members) {
+    CONSORT_TRY(prompt, prompt_tokens(*model_.tokenizer, model_.chat, member.prompt));
+    job.members.push_back({std::move(prompt), member.temperature});
+  }
+  job.combiner = std::move(r.combiner);
+  job.max_tokens = r.max_tokens;
+  job.stop = std::move(r.stop);
+  job.ignore_eos = r.ignore_eos;
+  job.sampling = std::move(r.sampling);
+  job.bypass_prefix_cache = r.bypass_prefix_cache;
+  job.keep_partial = r.keep_partial;
+  job.on_text = [call](std::string_view text, std::span<const TokenId> ids) { call->add_text(text, ids); };
+  job.done = answering<FuseResult>(call);
   return language_->submit(std::move(job), ticket(call, request));
 }
 

@@ -34,6 +34,22 @@ struct StreamState {
   }
 };
 
+std::shared_ptr<StreamState> stream_to(TextSink sink) {
+  if (!sink) return nullptr;
+  auto stream = std::make_shared<StreamState>();
+  stream->sink = std::move(sink);
+  return stream;
+}
+
+ModelClient::ChunkSink chunks_of(const std::shared_ptr<StreamState>& stream) {
+  if (!stream) return {};
+  return [stream](const Message& m) { stream->take(m); };
+}
+
+ModelClient::OnStop on_stop(bool keep_partial) {
+  return keep_partial ? ModelClient::OnStop::kAwaitAnswer : ModelClient::OnStop::kEnd;
+}
+
 boost::asio::awaitable<Result<Reply>> ask(std::shared_ptr<ModelClient> client, std::string id, std::string op,
                                           Value request, RequestContext context,
                                           ModelClient::ChunkSink sink = {},
@@ -54,19 +70,24 @@ tl::unexpected<Error> another_number(const std::string& model) {
 
 Async<GenerateResult> ModelHandle::generate(GenerateRequest request, RequestContext context,
                                             TextSink sink) const {
-  std::shared_ptr<StreamState> stream;
-  ModelClient::ChunkSink on_chunk;
-  if (sink) {
-    stream = std::make_shared<StreamState>();
-    stream->sink = std::move(sink);
-    on_chunk = [stream](const Message& m) { stream->take(m); };
-  }
-  const auto on_stop = request.keep_partial ? ModelClient::OnStop::kAwaitAnswer : ModelClient::OnStop::kEnd;
+  auto stream = stream_to(std::move(sink));
   auto answered = ask(client_, model_id_, "generate", to_wire(request), std::move(context),
-                      std::move(on_chunk), {}, on_stop);
+                      chunks_of(stream), {}, on_stop(request.keep_partial));
   Result<Reply> reply = co_await std::move(answered);
   if (!reply) co_return forward_error(reply);
   Result<GenerateResult> result = read_generate_result(reply->body, reply->tensors);
+  if (result && stream) stream->complete(*result);
+  co_return result;
+}
+
+Async<FuseResult> ModelHandle::fuse(FuseRequest request, RequestContext context, TextSink sink) const {
+  auto stream = stream_to(std::move(sink));
+  auto answered = ask(client_, model_id_, "fuse", to_wire(request), std::move(context), chunks_of(stream), {},
+                      on_stop(request.keep_partial));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  Result<FuseResult> result = read_fuse_result(reply->body, reply->tensors);
+  if (result && result->members.size() != request.members.size()) co_return another_number(model_id_);
   if (result && stream) stream->complete(*result);
   co_return result;
 }

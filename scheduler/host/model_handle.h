@@ -34,6 +34,8 @@ class ModelHandle {
   // no host serves the id, kTimeout past the deadline, kCancelled after a stop request, kUnavailable when the
   // model's queue is full or its host vanished.
   Async<GenerateResult> generate(GenerateRequest request, RequestContext context, TextSink sink = {}) const;
+  // One text by several prompts or temperatures of this model, fused token by token.
+  Async<FuseResult> fuse(FuseRequest request, RequestContext context, TextSink sink = {}) const;
   Async<ScoreResult> score(ScoreRequest request, RequestContext context) const;
   Async<ScoreTextResult> score_text(ScoreTextRequest request, RequestContext context) const;
   Async<EmbedResult> embed(EmbedRequest request, RequestContext context) const;

@@ -16,6 +16,8 @@
 #include "models/network/network.h"
 #include "models/tokenizer/chat_template.h"
 #include "scheduler/bus/message.h"
+#include "scheduler/decode/byte_combiner.h"
+#include "scheduler/decode/step_signals.h"
 #include "scheduler/lane/work.h"
 
 namespace consort {
@@ -74,6 +76,36 @@ struct GenerateResult {
   std::string finish_reason;       // stop | length | cancelled
   double logprob_nats = 0;         // of the generated tokens, under temperature 1
   Usage usage;
+};
+
+// One text by several members of one model in lock step: at every token their distributions are combined. What
+// their prompts begin with is computed once; members with the same prompt are one sequence.
+inline constexpr int kMaxFusedMembers = 16;
+struct FusedMember {
+  Prompt prompt;
+  double temperature = 1;  // of its distribution; above 0
+};
+struct FuseRequest {
+  std::vector<FusedMember> members;
+  CombinerOptions combiner;  // weights: one a member, or none
+  int max_tokens = 256;
+  std::vector<std::string> stop;
+  bool ignore_eos = false;
+  SamplingOptions sampling;  // of the combination: temperature 0 takes the likeliest, 1 draws from it as it is
+  bool bypass_prefix_cache = false;
+  bool keep_partial = false;
+};
+struct FusedMemberResult {
+  double logprob_nats = 0;  // of the text's tokens, and the end where it ended so
+  int agreed = 0;           // steps whose token was its own likeliest
+  double weight = 0;        // the last one
+};
+struct FuseResult : GenerateResult {  // logprob_nats: under the combination
+  FuseResult() = default;
+  explicit FuseResult(std::size_t count) : members(count) {}
+  std::vector<FusedMemberResult> members;
+  StepSignals signals;  // means over the steps
+  int steps = 0;
 };
 
 // Log-probability of each candidate text as the continuation of one prompt. The prompt's pages are shared by

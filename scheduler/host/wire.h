@@ -2,7 +2,7 @@
 // missing ones, wrong types and tensors that do not fit are kInvalid. See wire_reader.h for how values are
 // written.
 //
-// A request's body is {"op": "generate" | "score" | "score_text" | "embed" | "classify" | "rerank" | "logits"
+// A request's body is {"op": "generate" | "fuse" | "score" | "score_text" | "embed" | "classify" | "rerank" | "logits"
 // | "score_bytes" | "open_bytes" | "next_bytes"
 // | "ping" | "stats" | "load" | "release", "class": "interactive" | "batch" | "training", "request": {...}};
 // a response's body is the result's object; an error's body is {"kind", "what", "where", "hint"}. Bytes of
@@ -30,6 +30,7 @@ Value wire_request(std::string_view op, Value request, WorkClass work_class = Wo
 Result<WireRequest> read_wire_request(const Value& body);
 
 Value to_wire(const GenerateRequest& r);
+Value to_wire(const FuseRequest& r);
 Value to_wire(const ScoreRequest& r);
 Value to_wire(const ScoreTextRequest& r);
 Value to_wire(const EmbedRequest& r, std::vector<TensorLease>& tensors);
@@ -40,6 +41,7 @@ Value to_wire(const ScoreBytesRequest& r);
 Value to_wire(const OpenBytesRequest& r);
 Value to_wire(const NextBytesRequest& r);
 Value to_wire(const GenerateResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const FuseResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const ScoreResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const ScoreTextResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const EmbedResult& r, std::vector<TensorLease>& tensors);
@@ -51,6 +53,7 @@ Value to_wire(const NextBytesResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const Error& e);
 
 Result<GenerateRequest> read_generate_request(const Value& v);
+Result<FuseRequest> read_fuse_request(const Value& v);
 Result<ScoreRequest> read_score_request(const Value& v);
 Result<ScoreTextRequest> read_score_text_request(const Value& v);
 Result<EmbedRequest> read_embed_request(const Value& v, const std::vector<TensorLease>& tensors);
@@ -61,6 +64,7 @@ Result<ScoreBytesRequest> read_score_bytes_request(const Value& v);
 Result<OpenBytesRequest> read_open_bytes_request(const Value& v);
 Result<NextBytesRequest> read_next_bytes_request(const Value& v);
 Result<GenerateResult> read_generate_result(const Value& v, const std::vector<TensorLease>& tensors);
+Result<FuseResult> read_fuse_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<ScoreResult> read_score_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<ScoreTextResult> read_score_text_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<EmbedResult> read_embed_result(const Value& v, const std::vector<TensorLease>& tensors);

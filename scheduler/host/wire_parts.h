@@ -11,6 +11,8 @@ namespace consort {
 
 Value wire_prompt(const Prompt& p);
 Result<Prompt> read_wire_prompt(const Value& v);
+Value wire_sampling(const SamplingOptions& s);
+Result<SamplingOptions> read_wire_sampling(const Value& v);
 Value wire_usage(const Usage& u);
 Result<Usage> read_usage(const Value* v);  // null: nothing used
 // A tensor of the answer, checked against what it must be; -1 matches any size.

@@ -75,9 +75,7 @@ Result<Prompt> read_wire_prompt(const Value& v) {
   return out;
 }
 
-namespace {
-
-Value sampling_value(const SamplingOptions& s) {
+Value wire_sampling(const SamplingOptions& s) {
   Value::Array bias;
   for (const auto& [id, value] : s.logit_bias)
     bias.push_back(
@@ -93,7 +91,7 @@ Value sampling_value(const SamplingOptions& s) {
                         {"seed", static_cast<std::int64_t>(s.seed)}});
 }
 
-Result<SamplingOptions> read_sampling(const Value& v) {
+Result<SamplingOptions> read_wire_sampling(const Value& v) {
   SamplingOptions out;
   WireReader reader(v, "sampling options");
   reader.read("temperature", out.temperature, Presence::kOptional);
@@ -120,8 +118,6 @@ Result<SamplingOptions> read_sampling(const Value& v) {
   return out;
 }
 
-}  // namespace
-
 Value wire_request(std::string_view op, Value request, WorkClass work_class) {
   return Value::object({{"op", op}, {"class", class_name(work_class)}, {"request", std::move(request)}});
 }
@@ -147,7 +143,7 @@ Value to_wire(const GenerateRequest& r) {
                         {"max_tokens", r.max_tokens},
                         {"stop", wire_texts(r.stop)},
                         {"ignore_eos", r.ignore_eos},
-                        {"sampling", sampling_value(r.sampling)},
+                        {"sampling", wire_sampling(r.sampling)},
                         {"bypass_prefix_cache", r.bypass_prefix_cache},
                         {"keep_partial", r.keep_partial}});
 }
@@ -166,7 +162,7 @@ Result<GenerateRequest> read_generate_request(const Value& v) {
   CONSORT_TRY(read, read_wire_prompt(*prompt));
   out.prompt = std::move(read);
   if (sampling != nullptr) {
-    CONSORT_TRY(options, read_sampling(*sampling));
+    CONSORT_TRY(options, read_wire_sampling(*sampling));
     out.sampling = std::move(options);
   }
   return out;

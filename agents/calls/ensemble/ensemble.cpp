@@ -1,5 +1,5 @@
 // call: ensemble. Several members answer or judge side by side, a strategy of agents/ensemble combines them;
-// or they write one text together (byteMixture).
+// or they write one text together (byteMixture, tokenMixture).
 #include <algorithm>
 #include <limits>
 
@@ -7,7 +7,9 @@
 #include "agents/calls/ensemble/members.h"
 #include "agents/calls/ensemble/mixture.h"
 #include "agents/calls/ensemble/side_by_side.h"
+#include "agents/calls/ensemble/token_mixture.h"
 #include "agents/calls/model_call.h"
+#include "agents/ensemble/token_mixture.h"
 
 namespace consort {
 namespace {
@@ -309,6 +311,10 @@ class EnsembleCall final : public CallHandler {
     if (!plan) co_return forward_error(plan);
     if (plan->mixture) {
       auto mixture = run_byte_mixture(*services_.models, context, std::move(*plan));
+      co_return co_await std::move(mixture);
+    }
+    if (plan->strategy == kTokenMixture) {
+      auto mixture = run_token_mixture(*services_.models, context, std::move(*plan));
       co_return co_await std::move(mixture);
     }
     Session session(*services_.models, context, std::move(*plan));

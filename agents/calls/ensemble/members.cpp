@@ -6,6 +6,7 @@
 #include "agents/calls/ensemble/side_by_side.h"
 #include "agents/calls/options.h"
 #include "agents/ensemble/byte_mixture.h"
+#include "agents/ensemble/token_mixture.h"
 
 namespace consort::ensemble_call {
 namespace {
@@ -170,10 +171,12 @@ Result<Plan> read_plan(const Value& with, const Value* agents) {
   plan.strategy = text_or(with, "combine", plan.task == "choose" ? "linearPool" : "vote");
   plan.mixture = plan.strategy == kByteMixture;
   const EnsembleStrategy* strategy = find_ensemble_strategy(plan.strategy);
-  if (strategy == nullptr && !plan.mixture)
+  const bool together = plan.mixture || plan.strategy == kTokenMixture;
+  if (strategy == nullptr && !together)
     return fail(ErrorKind::kInvalid, "there is no strategy '" + plan.strategy + "'", "with/combine",
-                "known: " + ensemble_strategy_names() + ", " + std::string(kByteMixture));
-  if (!plan.mixture) plan.need = strategy->needs();
+                "known: " + ensemble_strategy_names() + ", " + std::string(kByteMixture) + ", " +
+                    std::string(kTokenMixture));
+  if (strategy != nullptr) plan.need = strategy->needs();
   CONSORT_CHECK_OK(read_signals_at(with, plan));
   if (plan.task == "choose" && plan.need != PredictionNeed::kScores)
     return fail(ErrorKind::kInvalid,

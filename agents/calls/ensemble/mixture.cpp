@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "agents/calls/ensemble/byte_seats.h"
+#include "agents/calls/ensemble/doubt_values.h"
 #include "agents/calls/ensemble/speculation.h"
 #include "agents/calls/options.h"
 #include "agents/ensemble/byte_mixture.h"
@@ -158,18 +159,6 @@ void Mixture::stream(bool all) {
   if (pending_.empty() || (!all && pending_.size() < kPieceBytes)) return;
   context_.emit(Value::object({{"text", text_of(pending_)}}));
   pending_.clear();
-}
-
-Value signals_value(const StepSignals& s, const std::vector<std::string>& wanted) {
-  Value::Object out;
-  const std::pair<const char*, double> all[] = {{"entropy", s.entropy},
-                                                {"margin", s.margin},
-                                                {"disagreement", s.disagreement},
-                                                {"confidence", s.confidence}};
-  for (const auto& [name, value] : all)
-    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end())
-      out.emplace_back(name, value);
-  return Value::object(std::move(out));
 }
 
 Value Mixture::member_value(std::size_t m, const ByteText& text, double weight) const {
