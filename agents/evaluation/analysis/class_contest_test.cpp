@@ -321,6 +321,29 @@ TEST(ClassContest, ALearnedCascadeAsksWhereTheOthersAreBetter) {
   EXPECT_NEAR(r->find("boundedCascade")->flop, 1010, 1e-9);  // any threshold would keep the wrong ones first
 }
 
+TEST(ClassContest, ALearnedCascadeMayReadTheItemsEmbedding) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 90, 60);
+  // The cheap member is as sure where it is wrong: only where the item lies tells.
+  add_dear_and_cheap(made, 0.6, 0.6);
+  made.request.combine = {"learnedCascade"};
+  ASSERT_TRUE(prepare(made.request));
+  const auto blind = made.results();
+  ASSERT_TRUE(blind) << blind.error().line();
+  EXPECT_EQ(blind->find("learnedCascade")->parameters.get("features").as_string(), "doubt");
+  EXPECT_NEAR(blind->find("learnedCascade")->flop, 1010, 1e-9);
+  for (MemberTable& m : made.request.members)
+    for (std::size_t i = 0; i < made.task.items.size(); ++i) {
+      const float side = i % 3 == 0 ? 1.0F : -1.0F, noise = static_cast<float>((i * 7919) % 100) / 100;
+      m.vectors.push_back({0.3F * noise, side, 0.5F});
+    }
+  const auto seeing = made.results();
+  ASSERT_TRUE(seeing) << seeing.error().line();
+  EXPECT_EQ(seeing->find("learnedCascade")->parameters.get("features").as_string(), "doubt and embedding");
+  EXPECT_EQ(value(*seeing, "learnedCascade", "accuracy"), 1);
+  EXPECT_NEAR(seeing->find("learnedCascade")->flop, 10 + 1000.0 / 3, 1e-9);
+}
+
 TEST(ClassContest, ABoundedCascadeLosesAtMostItsShare) {
   HandMade made(TaskKind::kChoices);
   add_choice_items(made, 400, 400);

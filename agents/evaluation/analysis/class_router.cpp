@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agents/ensemble/fitting/cascade.h"
+#include "agents/ensemble/fitting/principal.h"
 #include "agents/ensemble/fitting/risk_control.h"
 #include "agents/evaluation/analysis/class_cascade.h"
 
@@ -18,6 +19,7 @@ using Truth = std::span<const std::int32_t>;
 
 constexpr double kPenalty = 1;
 constexpr int kFolds = 5;
+constexpr std::size_t kDirections = 16;  // of an embedding
 constexpr std::size_t kMostSettings = 200;  // thresholds that risk control looks at
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
@@ -47,32 +49,69 @@ Matrix doubts_of(const Matrix& log_p) {
 
 struct Route {
   std::optional<fitting::LogisticModel> model;  // none: the others were never, or always, better
+  std::optional<fitting::PrincipalAxes> axes;   // of the embedding, where it helps
   double threshold = -kInfinite;                // of 1 - P(the others are better)
   double deferred = 0;
 };
 
-double trust(const fitting::LogisticModel& model, std::span<const double> doubts) {
-  return 1 - model.probability(doubts);
+double trust(const fitting::LogisticModel& model, std::span<const double> features) {
+  return 1 - model.probability(features);
 }
 
-// The threshold is chosen on predictions for items that the router has not seen.
+// Doubts, and the embedding's coordinates behind them.
+Matrix features_of(const Matrix& log_p, const fitting::MatrixView& embedding,
+                   const std::optional<fitting::PrincipalAxes>& axes) {
+  const Matrix doubts = doubts_of(log_p);
+  if (!axes) return doubts;
+  Matrix out(doubts.rows(), doubts.columns + axes->axes.rows());
+  for (std::size_t i = 0; i < doubts.rows(); ++i) {
+    std::copy(doubts.row(i).begin(), doubts.row(i).end(), out.row(i).begin());
+    const std::vector<double> place = axes->coordinates(embedding.row(i));
+    std::copy(place.begin(), place.end(), out.row(i).begin() + static_cast<std::ptrdiff_t>(doubts.columns));
+  }
+  return out;
+}
+
+double log_loss(std::span<const double> p, std::span<const std::uint8_t> truth) {
+  double sum = 0;
+  for (std::size_t i = 0; i < p.size(); ++i)
+    sum -= std::log(std::max(truth[i] == 1 ? p[i] : 1 - p[i], 1e-12));
+  return sum;
+}
+
+// The threshold is chosen on predictions for items that the router has not seen. The directions have seen the
+// items, but not what is right.
 Result<Route> route_of(const CascadeStages& stages, const ClassSaid& quick, const ClassSaid& whole,
-                       Truth truth) {
-  const Matrix doubts = doubts_of(quick.log_p);
+                       const fitting::MatrixView& embedding, Truth truth) {
   const std::vector<double> cheap = marks_of(quick, truth), strong = marks_of(whole, truth);
-  auto model = fitting::fit_router(doubts, cheap, strong, kPenalty);
   std::vector<std::uint8_t> better;
   for (std::size_t i = 0; i < truth.size(); ++i) better.push_back(strong[i] > cheap[i] ? 1 : 0);
   auto folds = fitting::group_folds(truth.size(), {}, kFolds, 1);
-  if (!model || !folds) return Route{};
-  const auto unseen = fitting::out_of_fold(doubts, better, kPenalty, *folds);
+  if (!folds) return Route{};
+  Route route;
+  Matrix features = doubts_of(quick.log_p);
+  auto unseen = fitting::out_of_fold(features, better, kPenalty, *folds);
   if (!unseen) return Route{};  // too few items on which the others are better
+  if (auto axes = fitting::principal_axes(embedding, kDirections); embedding.columns > 0 && axes) {
+    Matrix more = features_of(quick.log_p, embedding, *axes);
+    auto seen_more = fitting::out_of_fold(more, better, kPenalty, *folds);
+    if (seen_more && log_loss(*seen_more, better) < log_loss(*unseen, better)) {
+      route.axes = std::move(*axes);
+      features = std::move(more);
+      unseen = std::move(seen_more);
+    }
+  }
+  auto model = fitting::fit_router(features, cheap, strong, kPenalty);
+  if (!model) return Route{};
   std::vector<double> confidence;
   for (const double p : *unseen) confidence.push_back(1 - p);
   const std::vector<double> own(truth.size(), stages.own_cost), others(truth.size(), stages.others_cost);
   CONSORT_TRY(curve, fitting::cascade_curve({confidence, cheap, strong, own, others}));
   CONSORT_TRY(point, fitting::choose_cascade(curve, {.goal = fitting::CascadeGoal::kCheapestAtStrong}));
-  return Route{std::move(*model), point.threshold, point.deferred};
+  route.model = std::move(*model);
+  route.threshold = point.threshold;
+  route.deferred = point.deferred;
+  return route;
 }
 
 Value route_parameters(const std::string& first, const Route& route, const Value& then) {
@@ -82,6 +121,7 @@ Value route_parameters(const std::string& first, const Route& route, const Value
   return Value::object({{"first", first},
                         {"weights", Value::array(std::move(weights))},
                         {"bias", route.model ? Value(route.model->bias) : Value()},
+                        {"features", route.axes ? "doubt and embedding" : "doubt"},
                         {"threshold", std::isfinite(route.threshold) ? Value(route.threshold) : Value()},
                         {"deferred", route.deferred},
                         {"then", then}});
@@ -146,23 +186,24 @@ Result<Bounded> bounded_threshold(const ClassSaid& quick, const ClassSaid& whole
 
 ClassStrategy learned_cascade(const std::vector<std::string>& names, ClassStrategy strong) {
   return {"learnedCascade",
-          "the cheapest member alone unless a logistic router on its doubt expects the others to do better, "
+          "the cheapest member alone unless a logistic router on its doubt, and its embedding where that helps, expects the others to do better, "
           "else " +
               strong.name + " of all",
           [names, strong = std::move(strong)](Views members, Truth truth) -> Result<FittedClasses> {
             CONSORT_TRY(stages, cascade_stages(names, strong, members, truth));
             CONSORT_TRY(quick, stages.alone.apply(members));
             CONSORT_TRY(whole, stages.all.apply(members));
-            CONSORT_TRY(route, route_of(stages, quick, whole, truth));
+            CONSORT_TRY(route,
+                        route_of(stages, quick, whole, members[stages.first].embedding, truth));
             FittedClasses fitted =
                 stages.fitted(route_parameters(names[stages.first], route, stages.all.parameters));
             fitted.apply = [stages, route](Views m) -> Result<ClassSaid> {
               CONSORT_TRY(said, stages.alone.apply(m));
               CONSORT_TRY(rest, stages.all.apply(m));
-              const Matrix doubts = doubts_of(said.log_p);
+              const Matrix features = features_of(said.log_p, m[stages.first].embedding, route.axes);
               std::vector<std::uint8_t> sure;
-              for (std::size_t i = 0; i < doubts.rows(); ++i)
-                sure.push_back(!route.model || trust(*route.model, doubts.row(i)) >= route.threshold);
+              for (std::size_t i = 0; i < features.rows(); ++i)
+                sure.push_back(!route.model || trust(*route.model, features.row(i)) >= route.threshold);
               return first_where(said, std::move(rest), sure);
             };
             return fitted;

@@ -9,8 +9,9 @@
 
 namespace consort {
 
-// A logistic router (fitting/cascade.h, fit_router) on the cheapest member's calibrated distribution: largest
-// probability, lead, entropy, number of options. Its threshold is the cheapest one that keeps the strong
+// A logistic router (fitting/cascade.h, fit_router) on the cheapest member's calibrated distribution (largest
+// probability, lead, entropy, number of options) and, where it gives one and out-of-fold log-loss is lower with
+// it, on its embedding of the item (the first principal directions). Its threshold is the cheapest one that keeps the strong
 // stage's accuracy, by out-of-fold predictions. Where the others are never better nobody else is asked.
 ClassStrategy learned_cascade(const std::vector<std::string>& names, ClassStrategy strong);
 

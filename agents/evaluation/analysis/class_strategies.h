@@ -22,6 +22,7 @@ struct ClassView {
   fitting::MatrixView log_p;     // [item, class]
   fitting::MatrixView per_byte;  // ln p a byte of each option; no columns where bytes are unknown
   double cost = 0;               // mean FLOP an item (tokens where FLOP are unknown)
+  fitting::MatrixView embedding = {};  // [item, dimension]; no columns where the member gives none
 };
 
 struct ClassSaid {

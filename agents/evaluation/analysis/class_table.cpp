@@ -25,6 +25,12 @@ ClassMember class_member(const MemberTable& member, const std::vector<std::size_
   out.log_p = Matrix(items.size(), classes);
   std::fill(out.log_p.values.begin(), out.log_p.values.end(), kNoClass);
   if (bytes) out.per_byte = out.log_p;
+  if (!member.vectors.empty()) {
+    out.embedding.columns = member.vectors[items.empty() ? 0 : items.front()].size();
+    for (const std::size_t i : items)
+      out.embedding.values.insert(out.embedding.values.end(), member.vectors[i].begin(),
+                                  member.vectors[i].end());
+  }
   double flop = 0, tokens = 0;
   for (const std::size_t i : items) {
     flop += member.rows[i]->flop;
@@ -54,7 +60,8 @@ ClassSplit ClassSplit::part(const std::vector<std::size_t>& items) const {
   ClassSplit out;
   for (const std::size_t i : items) out.truth.push_back(truth[i]);
   for (const ClassMember& m : members)
-    out.members.push_back({rows_of(m.log_p, items), rows_of(m.per_byte, items), m.cost});
+    out.members.push_back(
+        {rows_of(m.log_p, items), rows_of(m.per_byte, items), rows_of(m.embedding, items), m.cost});
   return out;
 }
 

@@ -8,9 +8,9 @@ namespace consort {
 
 // One member's matrices over some items.
 struct ClassMember {
-  fitting::Matrix log_p, per_byte;
+  fitting::Matrix log_p, per_byte, embedding;
   double cost = 0;  // as ClassView::cost, over all items of the split
-  ClassView view() const { return {log_p, per_byte, cost}; }
+  ClassView view() const { return {log_p, per_byte, cost, embedding}; }
 };
 
 struct ClassSplit {
