@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "agents/ensemble/fitting/cascade.h"
@@ -28,6 +29,14 @@ std::size_t cheapest(Views members) {
   const auto least = std::min_element(members.begin(), members.end(),
                                       [](const ClassView& a, const ClassView& b) { return a.cost < b.cost; });
   return static_cast<std::size_t>(least - members.begin());
+}
+
+// 1 where both members' likeliest answers are one.
+std::vector<std::uint8_t> agreeing(Views pair) {
+  const auto a = measures::likeliest(pair[0].log_p), b = measures::likeliest(pair[1].log_p);
+  std::vector<std::uint8_t> out;
+  for (std::size_t i = 0; i < a.size(); ++i) out.push_back(a[i] == b[i] && a[i] >= 0);
+  return out;
 }
 
 }  // namespace
@@ -94,6 +103,41 @@ ClassStrategy cascade(const std::vector<std::string>& names, ClassStrategy stron
                  {"then", stages.all.parameters}}));
             fitted.apply = [stages, threshold = point.threshold](Views m) {
               return first_above(stages, m, threshold);
+            };
+            return fitted;
+          }};
+}
+
+ClassStrategy agreement_cascade(const std::vector<std::string>& names,
+                                const std::function<ClassStrategy(const std::vector<std::string>&)>& pool) {
+  const ClassStrategy strong = pool(names);
+  return {"agreementCascade", "the two cheapest members where they agree, else " + strong.name + " of all",
+          [names, pool, strong](Views members, Truth truth) -> Result<FittedClasses> {
+            std::vector<std::size_t> order(members.size());
+            std::iota(order.begin(), order.end(), 0);
+            std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+              return members[a].cost < members[b].cost;
+            });
+            const std::size_t a = order[0], b = order[1];
+            const auto both = [a, b](Views m) { return std::vector<ClassView>{m[a], m[b]}; };
+            const std::vector<ClassView> cheap = both(members);
+            CONSORT_TRY(early, pool({names[a], names[b]}).fit(cheap, truth));
+            CONSORT_TRY(late, strong.fit(members, truth));
+            const auto sure = agreeing(cheap);
+            const auto deferred = static_cast<double>(std::count(sure.begin(), sure.end(), 0)) /
+                                  static_cast<double>(std::max<std::size_t>(1, sure.size()));
+            FittedClasses fitted;
+            fitted.parameters = Value::object({{"first", Value::array({names[a], names[b]})},
+                                               {"deferred", deferred},
+                                               {"agreed", early.parameters},
+                                               {"then", late.parameters}});
+            fitted.parts = order;
+            fitted.always = 2;
+            fitted.apply = [both, early, late](Views m) -> Result<ClassSaid> {
+              const std::vector<ClassView> pair = both(m);
+              CONSORT_TRY(quick, early.apply(pair));
+              CONSORT_TRY(whole, late.apply(m));
+              return first_where(quick, std::move(whole), agreeing(pair));
             };
             return fitted;
           }};

@@ -10,6 +10,12 @@ namespace consort {
 // calibrated probability is the cheapest one that keeps the strong stage's accuracy on the items of the fit.
 ClassStrategy cascade(const std::vector<std::string>& names, ClassStrategy strong);
 
+// The two members of the least cost answer where they agree, else all: agreement of cheap members as the sign of
+// a right answer (research note A4). `pool(names)`: what combines members of these names. REQUIRES: three
+// members or more.
+ClassStrategy agreement_cascade(const std::vector<std::string>& names,
+                                const std::function<ClassStrategy(const std::vector<std::string>&)>& pool);
+
 // What cascades share: the member of the least cost with its temperature, and all, fitted on the same items.
 struct CascadeStages {
   std::size_t first = 0;

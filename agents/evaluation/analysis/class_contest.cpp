@@ -78,7 +78,7 @@ class ClassContest {
       asked.push_back(members[m]);
       c.parts.push_back(members[m]->name);
     }
-    add_cost_of(c.entry, asked, said);
+    add_cost_of(c.entry, asked, fitted.always, said);
     CONSORT_CHECK_OK(fill_items(c, said));
     CONSORT_TRY(score, cross_fit(strategy, fit));
     c.entry.fit_score = score.accuracy;
@@ -88,17 +88,18 @@ class ClassContest {
   }
 
   // A cascade pays for the others only where it asks them.
-  void add_cost_of(TableEntry& entry, const std::vector<const MemberTable*>& asked,
+  void add_cost_of(TableEntry& entry, const std::vector<const MemberTable*>& asked, std::size_t always,
                    const ClassSaid& said) const {
     if (said.alone.empty()) return add_cost(entry, asked, splits_);
     Splits rest = splits_;
     rest.test.clear();
     for (std::size_t i = 0; i < said.alone.size(); ++i)
       if (said.alone[i] == 0) rest.test.push_back(splits_.test[i]);
-    add_cost(entry, {asked.front()}, splits_);
+    const auto first_others = asked.begin() + static_cast<std::ptrdiff_t>(always);
+    add_cost(entry, {asked.begin(), first_others}, splits_);
     if (rest.test.empty()) return;
     TableEntry others;
-    add_cost(others, {asked.begin() + 1, asked.end()}, rest);
+    add_cost(others, {first_others, asked.end()}, rest);
     const double share = static_cast<double>(rest.test.size()) / static_cast<double>(splits_.test.size());
     entry.flop += share * others.flop;
     entry.tokens += share * others.tokens;

@@ -57,7 +57,7 @@ TEST(ClassContest, MembersThatErrApartAreBeatenByTheirVote) {
               HasSubstr("vote: better than a calibrated (best member) in accuracy: 100.0 % against 80.0 %, "
                         "+20.0 points"));
   EXPECT_THAT(c->sentence, HasSubstr("n = 90"));
-  EXPECT_EQ(r->tried, 3u + 12u + 1u);  // calibrated members; vote .. boundedCascade with rank and greedyPool
+  EXPECT_EQ(r->tried, 3u + 13u + 1u);  // calibrated members; vote .. boundedCascade with rank and greedyPool
   EXPECT_EQ(r->members, (std::vector<std::string>{"a", "b", "c"}));
 }
 
@@ -319,6 +319,26 @@ TEST(ClassContest, ALearnedCascadeAsksWhereTheOthersAreBetter) {
   EXPECT_NEAR(r->find("learnedCascade")->flop, 10 + 1000.0 / 3, 1e-9);
   EXPECT_EQ(value(*r, "boundedCascade", "accuracy"), 1);
   EXPECT_NEAR(r->find("boundedCascade")->flop, 1010, 1e-9);  // any threshold would keep the wrong ones first
+}
+
+TEST(ClassContest, AnAgreementCascadeAsksWhereTheCheapOnesDiffer) {
+  HandMade made(TaskKind::kChoices);
+  add_choice_items(made, 60, 60);
+  add_dear_and_cheap(made, 0.7, 0.7);  // the cheap one is wrong on every third item
+  made.member("middling", [&](PredictionRow& row, std::size_t i) {  // on every fourth, in another way
+    row.flop = 30;
+    row.scores.assign(3, std::log(0.15));
+    row.scores[(made.task.items[i].gold + (i % 4 == 0 ? 2 : 0)) % 3] = std::log(0.7);
+  });
+  made.request.combine = {"agreementCascade"};
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_EQ(value(*r, "agreementCascade", "accuracy"), 1);
+  const TableEntry* entry = r->find("agreementCascade");
+  EXPECT_EQ(write_json(entry->parameters.get("first")), R"(["cheap","middling"])");
+  // They differ where exactly one or both are wrong: multiples of three or of four, half of all items.
+  EXPECT_NEAR(entry->parameters.get("deferred").as_number(), 0.5, 1e-12);
+  EXPECT_NEAR(entry->flop, 10 + 30 + 0.5 * 1000, 1e-9);
 }
 
 TEST(ClassContest, ALearnedCascadeMayReadTheItemsEmbedding) {

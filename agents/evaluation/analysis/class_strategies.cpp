@@ -292,6 +292,7 @@ std::vector<ClassStrategy> class_strategies(const Names& names, bool per_byte, d
   out.push_back(stacking(names));
   if (names.size() < 2) return out;
   out.push_back(cascade(names, tuned_linear(names)));
+  if (names.size() > 2) out.push_back(agreement_cascade(names, &tuned_linear));
   out.push_back(learned_cascade(names, tuned_linear(names)));
   out.push_back(bounded_cascade(names, tuned_linear(names), kLostAnswers));
   return out;

@@ -29,13 +29,14 @@ struct ClassSaid {
   fitting::Matrix log_p;             // [item, class]; no columns: it gives no probabilities
   std::vector<std::int32_t> answer;  // [item]; -1: none
   std::vector<double> confidence;    // [item]
-  std::vector<std::uint8_t> alone;   // [item] 1: only the first of `parts` was asked; empty: always all
+  std::vector<std::uint8_t> alone;   // [item] 1: only the first `always` of `parts` were asked; empty: always all
 };
 
 struct FittedClasses {
   Value parameters;
   std::vector<std::size_t> parts;  // members that are asked
   std::function<Result<ClassSaid>(std::span<const ClassView> members)> apply;
+  std::size_t always = 1;  // cascades: so many of `parts` are asked about every item
 };
 
 struct ClassStrategy {
