@@ -29,6 +29,11 @@ DotFunction dot_function(Isa isa) {
   return isa == Isa::kAvx2 ? avx2::dot_product : dot_portable;
 }
 
+CodeDotsFunction code_dots_function(Isa isa) {
+  if (isa == Isa::kAvx512) return avx512::code_dots;
+  return isa == Isa::kAvx2 ? avx2::code_dots : code_dots_portable;
+}
+
 MaxSimFunction max_sim_function(Isa isa) {
   if (isa == Isa::kAvx512) return max_sim<avx512::max_sim_rows>;
   return isa == Isa::kAvx2 ? max_sim<avx2::max_sim_rows> : max_sim_portable;

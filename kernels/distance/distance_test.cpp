@@ -33,6 +33,24 @@ TEST(Distance, InnerProductsAreThePortableOnes) {
   }
 }
 
+TEST(Distance, ProductsOfCodesAreThePortableOnes) {
+  std::mt19937_64 random(5);
+  for (const std::size_t n : {1u, 15u, 16u, 31u, 33u, 384u, 512u})
+    for (const std::size_t rows : {0u, 1u, 3u, 4u, 9u}) {
+      std::vector<std::int16_t> query(n);
+      std::vector<std::int8_t> codes(n * rows);
+      for (auto& q : query) q = static_cast<std::int16_t>(static_cast<int>(random() % 65535) - 32767);
+      for (auto& c : codes) c = static_cast<std::int8_t>(static_cast<int>(random() % 255) - 127);
+      std::fill(codes.begin(), codes.begin() + static_cast<std::ptrdiff_t>(rows > 0 ? n : 0), std::int8_t{127});
+      std::vector<std::int32_t> wanted(rows), got(rows);
+      code_dots_portable(query.data(), codes.data(), rows, n, wanted.data());
+      for (const Isa isa : here()) {
+        code_dots_function(isa)(query.data(), codes.data(), rows, n, got.data());
+        EXPECT_EQ(got, wanted) << n << " x " << rows << " " << isa_name(isa);
+      }
+    }
+}
+
 TEST(Distance, LateInteractionIsThePortableOne) {
   for (const std::size_t dimension : {1u, 12u, 16u, 96u, 384u})
     for (const std::size_t text_rows : {0u, 1u, 3u, 40u})

@@ -17,10 +17,14 @@ struct MaxSimArgs {
 namespace avx2 {
 float dot_product(const float* a, const float* b, std::size_t n);
 void max_sim_rows(const MaxSimArgs& args);
+void code_dots(const std::int16_t* query, const std::int8_t* codes, std::size_t rows, std::size_t n,
+               std::int32_t* out);
 }  // namespace avx2
 namespace avx512 {
 float dot_product(const float* a, const float* b, std::size_t n);
 void max_sim_rows(const MaxSimArgs& args);
+void code_dots(const std::int16_t* query, const std::int8_t* codes, std::size_t rows, std::size_t n,
+               std::int32_t* out);
 }  // namespace avx512
 
 }  // namespace consort

@@ -30,9 +30,8 @@ Status check_embedding(const NewItem& item, const std::optional<VectorSpace>& sp
     return fail(ErrorKind::kInvalid, fmt::format("an embedding of {} numbers in a space of {}",
                                                  item.embedding.size(), space->dimension));
   }
-  const bool finite =
-      std::all_of(item.embedding.begin(), item.embedding.end(), [](float x) { return std::isfinite(x); });
-  if (!finite) return fail(ErrorKind::kInvalid, "an embedding that is not finite");
+  if (!comparable(item.embedding))
+    return fail(ErrorKind::kInvalid, "an embedding that is not finite, or has numbers above 1e15");
   if (space->metric == VectorMetric::kCosine && inverse_norm(item.embedding) == 0.0f) {
     return fail(ErrorKind::kInvalid, "an embedding of zeros has no cosine");
   }

@@ -33,6 +33,7 @@ struct RetrievalOptions {
   AnalyzerOptions analyzer;
   double bm25_k1 = 1.2, bm25_b = 0.75;        // Robertson & Zaragoza 2009, section 3.2
   DotFunction dot = dot_portable;             // inner product of two f32 vectors; main may give a kernel
+  CodeDotsFunction code_dots = code_dots_portable;  // of rows as integers; main may give a kernel
   MaxSimFunction max_sim = max_sim_portable;  // late interaction; main may give a kernel
 };
 

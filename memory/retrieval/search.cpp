@@ -27,8 +27,8 @@ Status check_query(const SearchQuery& q) {
   }
   if (dense && q.vector.empty())
     return fail(ErrorKind::kInvalid, "a search by meaning needs the query's vector");
-  const bool finite = std::all_of(q.vector.begin(), q.vector.end(), [](float x) { return std::isfinite(x); });
-  if (dense && !finite) return fail(ErrorKind::kInvalid, "the query's vector is not finite");
+  if (dense && !comparable(q.vector))
+    return fail(ErrorKind::kInvalid, "the query's vector is not finite, or has numbers above 1e15");
   const FusionOptions& f = q.fusion;
   if (!(f.k >= 0 && std::isfinite(f.k) && f.lexical_weight >= 0 && f.dense_weight >= 0 &&
         std::isfinite(f.lexical_weight) && std::isfinite(f.dense_weight))) {
@@ -159,9 +159,14 @@ Result<std::vector<Candidate>> find_candidates(const SearchQuery& q, const Retri
   const VectorIndex* vectors = q.mode == SearchMode::kLexical ? nullptr : index.space(q.space);
   if (vectors) {
     CONSORT_CHECK_OK(check_space(q, vectors->space()));
-    dense = q.mode == SearchMode::kLateInteraction ? vectors->score_tokens(q.vector, options.max_sim, keep)
-                                                   : vectors->score(q.vector, options.dot, keep);
-    result.dense_matches = dense.size();
+    if (q.mode == SearchMode::kLateInteraction) {
+      dense = vectors->score_tokens(q.vector, options.max_sim, keep);
+      result.dense_matches = dense.size();
+    } else {
+      auto nearest = vectors->nearest(q.vector, depth, options.dot, options.code_dots, keep);
+      dense = std::move(nearest.scored);
+      result.dense_matches = nearest.matches;
+    }
     keep_best(dense, depth, index);
   }
   std::vector<Candidate> fused = fuse(q, lexical, dense);

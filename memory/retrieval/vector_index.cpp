@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace consort {
 
@@ -20,10 +21,15 @@ float dot_portable(const float* a, const float* b, std::size_t n) {
   return sum[0];
 }
 
+bool comparable(std::span<const float> vector) {
+  return std::all_of(vector.begin(), vector.end(), [](float x) { return std::abs(x) <= 1e15F; });
+}
+
 float inverse_norm(std::span<const float> v) {
   double squares = 0;
   for (const float x : v) squares += static_cast<double>(x) * x;
-  return squares > 0 ? static_cast<float>(1.0 / std::sqrt(squares)) : 0.0f;
+  const double inverse = squares > 0 ? 1.0 / std::sqrt(squares) : 0.0;
+  return inverse <= static_cast<double>(std::numeric_limits<float>::max()) ? static_cast<float>(inverse) : 0.0f;
 }
 
 std::span<const float> VectorIndex::row(std::uint32_t slot) const {
@@ -34,7 +40,7 @@ std::size_t VectorIndex::bytes() const {
   std::size_t tokens = 0;
   for (const auto& [slot, t] : tokens_)
     tokens += 64 + t.codes.capacity() + t.scales.capacity() * sizeof(float);
-  return tokens + values_.capacity() * sizeof(float) + inverse_norms_.capacity() * sizeof(float) +
+  return tokens + codes_.bytes() + values_.capacity() * sizeof(float) + inverse_norms_.capacity() * sizeof(float) +
          slots_.capacity() * sizeof(std::uint32_t) + rows_.size() * 32;
 }
 
@@ -48,6 +54,7 @@ void VectorIndex::put(std::uint32_t slot, std::span<const float> vector) {
   std::copy(vector.begin(), vector.end(),
             values_.begin() + static_cast<std::ptrdiff_t>(it->second * space_.dimension));
   inverse_norms_[it->second] = inverse_norm(vector);
+  codes_.put(it->second, vector);
 }
 
 void VectorIndex::erase(std::uint32_t slot) {
@@ -62,6 +69,7 @@ void VectorIndex::erase(std::uint32_t slot) {
     inverse_norms_[row] = inverse_norms_[last];
     rows_[slots_[row]] = static_cast<std::uint32_t>(row);
   }
+  codes_.replace_by_last(row);
   rows_.erase(slot);
   slots_.pop_back();
   inverse_norms_.pop_back();
@@ -83,18 +91,38 @@ void VectorIndex::renumber(const std::vector<std::uint32_t>& to) {
   }
 }
 
+double VectorIndex::query_scale(std::span<const float> query) const {
+  return space_.metric == VectorMetric::kCosine ? inverse_norm(query) : 1.0;
+}
+
+double VectorIndex::score_of(std::span<const float> query, double scale, std::size_t row,
+                             DotFunction dot) const {
+  const double product = dot(query.data(), values_.data() + row * space_.dimension, space_.dimension);
+  return space_.metric == VectorMetric::kCosine ? product * scale * inverse_norms_[row] : product;
+}
+
 std::vector<ScoredSlot> VectorIndex::score(std::span<const float> query, DotFunction dot,
                                            const std::function<bool(std::uint32_t)>& keep) const {
-  const bool cosine = space_.metric == VectorMetric::kCosine;
-  const double scale = cosine ? inverse_norm(query) : 1.0;
+  const double scale = query_scale(query);
   std::vector<ScoredSlot> scored;
   scored.reserve(slots_.size());
-  for (std::size_t row = 0; row < slots_.size(); ++row) {
-    if (keep && !keep(slots_[row])) continue;
-    const double product = dot(query.data(), values_.data() + row * space_.dimension, space_.dimension);
-    scored.push_back({slots_[row], cosine ? product * scale * inverse_norms_[row] : product});
-  }
+  for (std::size_t row = 0; row < slots_.size(); ++row)
+    if (!keep || keep(slots_[row])) scored.push_back({slots_[row], score_of(query, scale, row, dot)});
   return scored;
+}
+
+VectorIndex::Nearest VectorIndex::nearest(std::span<const float> query, std::size_t k, DotFunction dot,
+                                          CodeDotsFunction code_dots,
+                                          const std::function<bool(std::uint32_t)>& keep) const {
+  Nearest out;
+  std::function<bool(std::size_t)> accept;
+  if (keep) accept = [&](std::size_t row) { return keep(slots_[row]); };
+  const bool cosine = space_.metric == VectorMetric::kCosine;
+  const auto rows = codes_.candidates(query, k, cosine ? std::span<const float>(inverse_norms_) : std::span<const float>(),
+                                      code_dots, accept, out.matches);
+  const double scale = query_scale(query);
+  for (const std::uint32_t row : rows) out.scored.push_back({slots_[row], score_of(query, scale, row, dot)});
+  return out;
 }
 
 std::vector<ScoredSlot> VectorIndex::score_tokens(std::span<const float> query, MaxSimFunction max_sim,

@@ -1,6 +1,6 @@
 // VectorIndex: exact nearest neighbours over one space. Rows lie one behind the other in memory; a search
-// reads them all, which for the size of an agent's memory (tens of thousands of rows) is a few milliseconds
-// and needs no build, no tuning and no recovery.
+// reads them all, as 8-bit integers first (row_codes.h), which for the size of an agent's memory (tens of
+// thousands of rows) is a millisecond or a few and needs no build, no tuning and no recovery.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "memory/retrieval/item.h"
+#include "memory/retrieval/row_codes.h"
 #include "memory/retrieval/token_vectors.h"
 
 namespace consort {
@@ -29,7 +30,7 @@ struct ScoredSlot {
 // Not thread-safe; its namespace's lock guards it.
 class VectorIndex {
  public:
-  explicit VectorIndex(VectorSpace space) : space_(std::move(space)) {}
+  explicit VectorIndex(VectorSpace space) : space_(std::move(space)), codes_(space_.dimension) {}
 
   const VectorSpace& space() const { return space_; }
   std::size_t size() const { return slots_.size() + tokens_.size(); }
@@ -51,20 +52,33 @@ class VectorIndex {
   // REQUIRES: query.size() == space().dimension.
   std::vector<ScoredSlot> score(std::span<const float> query, DotFunction dot,
                                 const std::function<bool(std::uint32_t)>& keep) const;
+  // Of what score() gives the `k` best and whatever is as good as the k-th, in no order, by reading integers
+  // first: the same scores to the bit. `matches`: how many score() would give. REQUIRES: as score(), k > 0.
+  struct Nearest {
+    std::vector<ScoredSlot> scored;
+    std::size_t matches = 0;
+  };
+  Nearest nearest(std::span<const float> query, std::size_t k, DotFunction dot, CodeDotsFunction code_dots,
+                  const std::function<bool(std::uint32_t)>& keep) const;
   // The same for kMaxSim; `query`: rows of the dimension.
   std::vector<ScoredSlot> score_tokens(std::span<const float> query, MaxSimFunction max_sim,
                                        const std::function<bool(std::uint32_t)>& keep) const;
 
  private:
+  double score_of(std::span<const float> query, double scale, std::size_t row, DotFunction dot) const;
+  double query_scale(std::span<const float> query) const;
   VectorSpace space_;
   std::vector<float> values_;                              // size() * dimension
   std::vector<float> inverse_norms_;                       // for cosine
+  RowCodes codes_;                                         // of the rows
   std::vector<std::uint32_t> slots_;                       // of each row
   std::unordered_map<std::uint32_t, std::uint32_t> rows_;  // slot -> row
   std::map<std::uint32_t, TokenVectors> tokens_;           // by slot; kMaxSim only
 };
 
-// 1 / |v|, or 0 for the zero vector.
+// Whether every number is finite and at most 1e15, so that no inner product overflows.
+bool comparable(std::span<const float> vector);
+// 1 / |v|, or 0 for the zero vector and one so short (below 3e-39) that this is no float.
 float inverse_norm(std::span<const float> v);
 
 }  // namespace consort

@@ -102,6 +102,7 @@ Status Engine::Impl::start_store() {
   const Isa isa = isa_from_name(context.options.isa).value_or(best_isa());
   RetrievalOptions retrieval_options;
   retrieval_options.dot = dot_function(isa);
+  retrieval_options.code_dots = code_dots_function(isa);
   retrieval_options.max_sim = max_sim_function(isa);
   CONSORT_TRY(memory, Retrieval::open(*store, retrieval_options));
   retrieval = std::move(memory);
