@@ -168,12 +168,13 @@ TEST_F(UniteCalls, RefusesWhatDoesNotApply) {
   EXPECT_EQ(*models_.looked_up("a").at(0).prompt.text, "own");
   EXPECT_EQ(models_.looked_up("a").at(0).top, 10);
   for (const char* wrong :
-       {R"("members": ["a"], "topP": 0.5)", R"("members": ["a"], "topK": 5)", R"("members": ["a"], "minP": 0.1)",
-        R"("members": ["a"], "maxTokens": 0)", R"("members": ["a"], "options": {"topK": 0})",
-        R"("members": ["a"], "options": {"pool": "log"})", R"("members": ["a"], "candidates": ["x"])",
-        R"("members": ["a", {"model": "a", "temperature": 0}])", R"("members": ["a"], "weights": [0])",
-        R"("members": ["a"], "signalsAt": [3])", R"("members": ["a"], "ignoreEos": true)",
-        R"("members": ["a"], "stop": "")", R"("members": ["a"], "task": "choose", "choices": ["x"])"}) {
+       {R"("members": ["a"], "topP": 0.5)", R"("members": ["a"], "topK": 5)",
+        R"("members": ["a"], "minP": 0.1)", R"("members": ["a"], "maxTokens": 0)",
+        R"("members": ["a"], "options": {"topK": 0})", R"("members": ["a"], "options": {"pool": "log"})",
+        R"("members": ["a"], "candidates": ["x"])", R"("members": ["a", {"model": "a", "temperature": 0}])",
+        R"("members": ["a"], "weights": [0])", R"("members": ["a"], "signalsAt": [3])",
+        R"("members": ["a"], "ignoreEos": true)", R"("members": ["a"], "stop": "")",
+        R"("members": ["a"], "task": "choose", "choices": ["x"])"}) {
     const auto bad = act(wrong);
     ASSERT_FALSE(bad) << wrong;
     EXPECT_EQ(bad.error().kind, ErrorKind::kInvalid) << wrong << bad.error().line();

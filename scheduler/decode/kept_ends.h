@@ -1,6 +1,6 @@
-// KeptEnds: where the last texts stood that were asked about one string at a time (NextTokensJob): their pages
-// to the last token, and the row of logits behind it. The next question is about the same place or a little
-// further on. Only a saving of time: whoever needs the memory clears it. Thread: the lane's.
+// KeptEnds: where the last texts stood that were asked about one string at a time (NextTokensJob): their
+// pages to the last token, and the row of logits behind it. The next question is about the same place or a
+// little further on. Only a saving of time: whoever needs the memory clears it. Thread: the lane's.
 #pragma once
 
 #include <deque>

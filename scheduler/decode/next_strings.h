@@ -9,10 +9,10 @@
 
 namespace consort {
 
-// The strings of the likeliest tokens, `top` different ones or as many as there are; the end, which is the empty
-// string and all tokens that end a generation together, takes the last one's place where it is likelier. A
-// string has the probability of all tokens with its bytes. Likeliest first, equals by bytes. `log_sum`:
-// log_sum_exp(logits).
+// The strings of the likeliest tokens, `top` different ones or as many as there are; the end, which is the
+// empty string and all tokens that end a generation together, takes the last one's place where it is
+// likelier. A string has the probability of all tokens with its bytes. Likeliest first, equals by bytes.
+// `log_sum`: log_sum_exp(logits).
 std::vector<NextString> likeliest_strings(std::span<const float> logits, double log_sum,
                                           const ByteVocabulary& vocabulary, int top);
 

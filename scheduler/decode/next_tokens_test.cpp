@@ -19,7 +19,8 @@ NextTokensJob job_of(std::vector<TokenId> tokens, int top, std::vector<TokenAlte
 
 struct NextRig : EngineRig {
   using EngineRig::EngineRig;
-  Result<NextTokensResult> next(std::vector<TokenId> tokens, int top, std::vector<TokenAlternatives> wanted = {}) {
+  Result<NextTokensResult> next(std::vector<TokenId> tokens, int top,
+                                std::vector<TokenAlternatives> wanted = {}) {
     auto slot = submit_as<NextTokensJob, NextTokensResult>(job_of(std::move(tokens), top, std::move(wanted)));
     run();
     EXPECT_TRUE(slot->has_value());

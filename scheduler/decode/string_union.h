@@ -1,8 +1,8 @@
 // One step of UniTE (Yao et al. 2024, "Determine-Then-Ensemble: Necessity of Top-k Union for Large Language
-// Model Ensembling"): members of any tokenizers agree on the next string among their likeliest tokens' strings.
-// It is an approximation: a string that is no token of a member counts there with the probability of its first
-// token, so strings that a member would cut are overrated, and what no member has among its likeliest is lost.
-// byte_combiner is exact. Pure functions; any thread.
+// Model Ensembling"): members of any tokenizers agree on the next string among their likeliest tokens'
+// strings. It is an approximation: a string that is no token of a member counts there with the probability of
+// its first token, so strings that a member would cut are overrated, and what no member has among its
+// likeliest is lost. byte_combiner is exact. Pure functions; any thread.
 #pragma once
 
 #include <span>

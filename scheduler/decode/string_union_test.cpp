@@ -20,7 +20,8 @@ std::vector<double> logs(std::vector<double> p) {
   return p;
 }
 
-// A cuts " Norway" into " N" and "orway", so the whole counts there as " N" does; B has it as one token. Top 2.
+// A cuts " Norway" into " N" and "orway", so the whole counts there as " N" does; B has it as one token.
+// Top 2.
 TEST(StringUnion, AStepByHand) {
   const std::vector<std::vector<NextString>> said = {{{" N", std::log(0.6)}, {" the", std::log(0.3)}},
                                                      {{" Norway", std::log(0.5)}, {" the", std::log(0.4)}}};
@@ -48,7 +49,8 @@ TEST(StringUnion, AStepByHand) {
 }
 
 TEST(StringUnion, TiesGoToTheFirstByBytesAndTheEndComesFirst) {
-  const std::vector<std::vector<NextString>> said = {{{"b", -1}, {"", -1}}, {{"\xff", -1}, {"b", -1}, {"a", -1}}};
+  const std::vector<std::vector<NextString>> said = {{{"b", -1}, {"", -1}},
+                                                     {{"\xff", -1}, {"b", -1}, {"a", -1}}};
   EXPECT_EQ(string_union(said), (std::vector<std::string>{"", "a", "b", "\xff"}));
   EXPECT_EQ(likeliest_of(std::vector{0.2, 0.4, 0.4}), 1u);
   const std::vector<std::vector<double>> rows = {over_union(std::vector{kNever, kNever}, 1),

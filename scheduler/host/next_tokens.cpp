@@ -79,7 +79,8 @@ Status HostCore::next_tokens(const CallPtr& call, const WireRequest& request) {
   job.top = r.top;
   for (const std::string& wanted : r.wanted)
     job.wanted.push_back(standing_tokens(tokenizer, vocabulary, wanted));
-  job.done = [answer = std::move(answer), full = job.tokens.size() == context](Result<NextTokensResult> result) {
+  job.done = [answer = std::move(answer),
+              full = job.tokens.size() == context](Result<NextTokensResult> result) {
     if (result) result->full = full;
     answer(std::move(result));
   };

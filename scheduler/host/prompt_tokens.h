@@ -33,8 +33,8 @@ Result<CandidateTokens> candidate_tokens(const Tokenizer& tokenizer, const std::
 // begins with no space keeps theirs.)
 std::vector<TokenId> running_tokens(const Tokenizer& tokenizer, std::string_view text);
 
-// The tokens behind the prompt of a NextTokensRequest. Errors: kInvalid for an empty piece, and for own pieces
-// that are no tokens.
+// The tokens behind the prompt of a NextTokensRequest. Errors: kInvalid for an empty piece, and for own
+// pieces that are no tokens.
 Result<std::vector<TokenId>> piece_tokens(const Tokenizer& tokenizer, const ByteVocabulary& vocabulary,
                                           const NextTokensRequest& request);
 

@@ -295,8 +295,8 @@ struct LogitsResult {  // tensors as the command `logits` writes them
 
 // What a model expects next behind a prompt and the text so far, as strings of bytes: those of its likeliest
 // tokens, and how likely wanted ones are. Tokens of equal bytes count as one string; the tokens that end a
-// generation are one together, the empty string; other control tokens are left out. Asked again about the same
-// place the model computes nothing, behind a longer text only what is new.
+// generation are one together, the empty string; other control tokens are left out. Asked again about the
+// same place the model computes nothing, behind a longer text only what is new.
 inline constexpr int kMaxNextStrings = 4096;
 struct NextTokensRequest {
   Prompt prompt;
@@ -305,7 +305,7 @@ struct NextTokensRequest {
   // itself: the prompt's tokens stay.
   bool own_pieces = false;
   int top = 10;  // strings to name; 0 to kMaxNextStrings
-  // Strings to look up: the tokens with exactly these bytes, else the first token of the model's own encoding.
+  // To look up: the tokens with exactly these bytes, else the first token of the model's own encoding.
   std::vector<std::string> wanted;
 };
 struct NextString {

@@ -4,9 +4,9 @@
 //
 // A request's body is {"op": "generate" | "fuse" | "score" | "score_text" | "embed" | "classify" | "rerank" | "logits"
 // | "score_bytes" | "open_bytes" | "next_bytes"
-// | "next_tokens" | "ping" | "stats" | "load" | "release", "class": "interactive" | "batch" | "training", "request": {...}};
-// a response's body is the result's object; an error's body is {"kind", "what", "where", "hint"}. Bytes of
-// pictures and files are tensors of the request's message (u8), never text.
+// | "next_tokens" | "ping" | "stats" | "load" | "release", "class": "interactive" | "batch" | "training",
+// "request": {...}}; a response's body is the result's object; an error's body is {"kind", "what", "where",
+// "hint"}. Bytes of pictures and files are tensors of the request's message (u8), never text.
 #pragma once
 
 #include <string>

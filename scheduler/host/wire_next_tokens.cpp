@@ -69,7 +69,8 @@ Result<NextTokensResult> read_next_tokens_result(const Value& v, const std::vect
   CONSORT_TRY(usage, read_usage(used));
   out.usage = usage;
   if (strings.size() != logprobs.size())
-    return fail(ErrorKind::kInvalid, "a next_tokens result with another number of strings than probabilities");
+    return fail(ErrorKind::kInvalid,
+                "a next_tokens result with another number of strings than probabilities");
   for (std::size_t i = 0; i < strings.size(); ++i) out.top.push_back({std::move(strings[i]), logprobs[i]});
   return out;
 }

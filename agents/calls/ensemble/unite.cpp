@@ -96,7 +96,8 @@ Status Union::read_member(std::size_t m) {
                                                   : "strings are drawn from their union as it is");
   GenerateRequest read;
   CONSORT_CHECK_OK(read_generation(generation, context_.seed, read));
-  if (read.max_tokens < 1) return fail(ErrorKind::kInvalid, "at least one string is needed", "with/maxTokens");
+  if (read.max_tokens < 1)
+    return fail(ErrorKind::kInvalid, "at least one string is needed", "with/maxTokens");
   const bool draw = read.sampling.temperature > 0;
   seats_[m].temperature = draw ? read.sampling.temperature : 1;
   if (m == 0) {
@@ -105,8 +106,9 @@ Status Union::read_member(std::size_t m) {
     text_.emplace(std::move(read.stop));
   }
   if (draw != writing_.draw)
-    return fail(ErrorKind::kInvalid, "some members are greedy and some are drawn from, but all write one text",
-                "with/temperature", "give all members a temperature above 0, or 0 to the call");
+    return fail(ErrorKind::kInvalid,
+                "some members are greedy and some are drawn from, but all write one text", "with/temperature",
+                "give all members a temperature above 0, or 0 to the call");
   writing_.max_strings = std::min(writing_.max_strings, read.max_tokens);
   return {};
 }
