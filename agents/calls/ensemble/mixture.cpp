@@ -6,7 +6,6 @@
 #include "agents/calls/ensemble/byte_seats.h"
 #include "agents/calls/ensemble/doubt_values.h"
 #include "agents/calls/ensemble/speculation.h"
-#include "agents/calls/ensemble/together.h"
 #include "agents/calls/options.h"
 #include "agents/ensemble/byte_mixture.h"
 

@@ -22,16 +22,4 @@ Status enough_members(std::span<const Error* const> errors, const Plan& plan) {
   return tl::unexpected<Error>(member_error(*first, plan.members[who]));
 }
 
-Value signals_value(const StepSignals& s, const std::vector<std::string>& wanted) {
-  Value::Object out;
-  const std::pair<const char*, double> all[] = {{"entropy", s.entropy},
-                                                {"margin", s.margin},
-                                                {"disagreement", s.disagreement},
-                                                {"confidence", s.confidence}};
-  for (const auto& [name, value] : all)
-    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end())
-      out.emplace_back(name, value);
-  return Value::object(std::move(out));
-}
-
 }  // namespace consort::ensemble_call

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "agents/calls/ensemble/doubt_values.h"
 #include "agents/calls/ensemble/side_by_side.h"
 #include "agents/calls/ensemble/together.h"
 #include "agents/calls/options.h"
