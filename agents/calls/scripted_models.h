@@ -2,6 +2,8 @@
 // through handles and messages. Only tests include it.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,6 +32,8 @@ struct Rule {
   // Sessions of bytes: [257] behind a text; a text's failure may be thrown as an Error.
   std::function<std::vector<double>(const std::string& text)> next_byte;
   std::function<FuseResult(const FuseRequest&)> fuse;
+  // Probabilities of the next strings behind a text ("": the end); failures as above.
+  std::function<std::map<std::string, double>(const std::string& text)> next_string;
 };
 
 // Remembers what every model was asked, in the order of arrival.
@@ -59,6 +63,10 @@ class ScriptedModels final : public ModelDirectory {
     std::lock_guard lock(mutex_);
     return seats_[id].opened;
   }
+  std::vector<NextTokensRequest> looked_up(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    return seats_[id].looked_up;
+  }
   int open_sessions(const std::string& id) {
     std::lock_guard lock(mutex_);
     return seats_[id].open;
@@ -71,6 +79,7 @@ class ScriptedModels final : public ModelDirectory {
     std::vector<GenerateRequest> written;
     std::vector<ScoreRequest> scored;
     std::vector<OpenBytesRequest> opened;
+    std::vector<NextTokensRequest> looked_up;
     int open = 0;
     std::vector<std::string> strands;  // of the one session
   };
@@ -121,6 +130,39 @@ class ScriptedModels final : public ModelDirectory {
     }
   }
 
+  // A string without a probability of its own has that of the longest one that begins it, as tokens do.
+  static NextTokensResult strings_of(const Seat& seat, const NextTokensRequest& asked) {
+    std::string text;
+    for (const std::string& piece : asked.pieces) text += piece;
+    const std::map<std::string, double> all = seat.rule.next_string(text);
+    NextTokensResult result;
+    for (const auto& [bytes, p] : all) result.top.push_back({bytes, std::log(p)});
+    std::stable_sort(result.top.begin(), result.top.end(), [](const NextString& a, const NextString& b) {
+      return a.logprob_nats > b.logprob_nats;
+    });
+    result.top.resize(std::min(result.top.size(), static_cast<std::size_t>(asked.top)));
+    for (const std::string& wanted : asked.wanted) {
+      double p = 0;
+      for (const auto& [bytes, own] : all)
+        if (wanted == bytes || (!bytes.empty() && wanted.compare(0, bytes.size(), bytes) == 0)) p = own;
+      result.wanted_logprobs.push_back(std::log(p));
+    }
+    result.full = text.size() >= 40;
+    result.usage.prompt_tokens = 10;
+    result.usage.cached_tokens = asked.top > 0 ? 9 : 10;
+    return result;
+  }
+
+  static void strings(Seat& seat, const WireRequest& request, Message& reply) {
+    seat.looked_up.push_back(*read_next_tokens_request(request.request));
+    try {
+      reply.body = to_wire(strings_of(seat, seat.looked_up.back()), reply.tensors);
+    } catch (const Error& error) {
+      reply.type = MessageType::kError;
+      reply.body = to_wire(error);
+    }
+  }
+
   void answer(const std::string& id, Message m) {
     if (m.type != MessageType::kRequest) return;
     std::lock_guard lock(mutex_);
@@ -138,6 +180,8 @@ class ScriptedModels final : public ModelDirectory {
       bytes(seat, *request, reply);
     } else if (request->op == "fuse") {
       reply.body = to_wire(seat.rule.fuse(*read_fuse_request(request->request)), reply.tensors);
+    } else if (request->op == "next_tokens") {
+      strings(seat, *request, reply);
     } else if (request->op == "generate") {
       seat.written.push_back(*read_generate_request(request->request));
       GenerateResult result;

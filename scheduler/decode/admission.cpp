@@ -23,11 +23,6 @@ auto urgency(const Run& r) {
   return std::tuple(r.ticket().work_class, r.ticket().deadline);
 }
 
-int common_prefix(std::span<const TokenId> a, std::span<const TokenId> b) {
-  const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  return static_cast<int>(x - a.begin());
-}
-
 }  // namespace
 
 void EngineCore::take_arrivals() {
@@ -106,6 +101,7 @@ void EngineCore::admit() {
       ++i;
       continue;
     }
+    if (promised_pages_ + pages + ends_.pages() > kv_->pages_capacity()) ends_.clear();
     const bool room = static_cast<int>(sequences_.size()) < options_.max_sequences;
     if (!room || promised_pages_ + pages > kv_->pages_capacity()) return;  // nobody overtakes for being small
     Prefix prefix = find_prefix(run);
@@ -130,12 +126,13 @@ void EngineCore::begin(std::unique_ptr<Run> run, std::size_t pages, KvSequence p
   r.begin(*this, std::move(prefix));
 }
 
-// The longest computed prefix: from the tree in whole pages, or from a running sequence token by token.
+// The longest computed prefix: from the tree in whole pages, or token by token from a running sequence or a
+// kept end.
 EngineCore::Prefix EngineCore::find_prefix(const Run& run) {
   const std::span<const TokenId> prompt = run.prompt();
   if (!run.shares() || prompt.size() < 2) return {kv_->new_sequence(), false};
   KvSequence best = kv_->match(kPrefixKey, prompt);
-  const Sequence* donor = nullptr;
+  const KvSequence* donor = nullptr;
   int length = best.length(), expected = 0;
   const int most = static_cast<int>(prompt.size()) - 1;  // the last token must be computed to have logits
   for (const auto& s : sequences_) {
@@ -143,13 +140,17 @@ EngineCore::Prefix EngineCore::find_prefix(const Run& run) {
     const int common = std::min(common_prefix(s->tokens, prompt), most);
     if (const int there = std::min(common, s->computed()); there > length) {
       length = there;
-      donor = s.get();
+      donor = &s->kv;
     }
     expected = std::max(expected, std::min(common, s->given));
   }
+  if (const KeptEnds::Shared end = ends_.longest_prefix(prompt); std::min(end.tokens, most) > length) {
+    length = std::min(end.tokens, most);
+    donor = end.kv;
+  }
   if (expected >= length + kWorthWaiting) return {{}, true};
   if (donor == nullptr) return {std::move(best), false};
-  KvSequence fork = donor->kv.fork();
+  KvSequence fork = donor->fork();
   fork.truncate(length);
   return {std::move(fork), false};
 }

@@ -74,9 +74,10 @@ StepWorker::Need EngineCore::need() {
   return need;
 }
 
-// Evicts remembered prefixes until a region of the KV cache has gone back to the pool.
+// Gives up kept ends and remembered prefixes until a region of the KV cache has gone back to the pool.
 bool EngineCore::relieve(std::size_t bytes) {
   const std::size_t before = kv_->stats().bytes_committed;
+  ends_.clear();
   const auto freed = [&] { return before - kv_->stats().bytes_committed; };
   while (freed() < bytes && kv_->evict(1) > 0) {
   }
@@ -84,7 +85,8 @@ bool EngineCore::relieve(std::size_t bytes) {
 }
 
 const ByteVocabulary& EngineCore::byte_vocabulary() {
-  if (!byte_vocabulary_) byte_vocabulary_ = std::make_unique<const ByteVocabulary>(*tokenizer_);
+  std::call_once(vocabulary_made_,
+                 [this] { byte_vocabulary_ = std::make_unique<const ByteVocabulary>(*tokenizer_); });
   return *byte_vocabulary_;
 }
 

@@ -46,7 +46,8 @@ class EngineCore final : public RunHost {
   const ModelInfo& model_info() const override { return model_->info(); }
   const Tokenizer& model_tokenizer() const override { return *tokenizer_; }
   int context() const override { return context_; }
-  const ByteVocabulary& byte_vocabulary() override;
+  const ByteVocabulary& byte_vocabulary() override;  // any thread
+  KeptEnds& kept_ends() override { return ends_; }
   void poke() {
     if (wake_) wake_();
   }
@@ -98,6 +99,8 @@ class EngineCore final : public RunHost {
   const EngineOptions options_;
   const int context_;
   std::unique_ptr<KvCache> kv_;
+  KeptEnds ends_;  // behind the cache that they point into
+  std::once_flag vocabulary_made_;
   std::unique_ptr<const ByteVocabulary> byte_vocabulary_;
   Region logits_;
   std::function<void()> wake_;

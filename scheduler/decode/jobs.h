@@ -125,6 +125,16 @@ struct LogitsJob {
   std::function<void(Result<LogitsResult>)> done;
 };
 
+// A string of a NextTokensRequest by the tokens that stand for it; none: nothing does.
+using TokenAlternatives = std::vector<TokenId>;
+
+struct NextTokensJob {
+  std::vector<TokenId> tokens;  // prompt and text
+  int top = 10;
+  std::vector<TokenAlternatives> wanted;
+  std::function<void(Result<NextTokensResult>)> done;
+};
+
 // What a pass over samples is to give.
 struct NetworkWants {
   bool embeddings = false, logits = false;

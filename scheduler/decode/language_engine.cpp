@@ -134,6 +134,17 @@ Status LanguageEngine::submit(LogitsJob job, JobTicket ticket) {
   return impl_->core->enqueue(make_run(std::move(job), info().vocab_size, std::move(ticket)));
 }
 
+Status LanguageEngine::submit(NextTokensJob job, JobTicket ticket) {
+  CONSORT_CHECK_OK(check_tokens(info(), job.tokens, "prompt"));
+  CONSORT_CHECK_OK(check_length(info(), job.tokens.size(), context_length(), "prompt"));
+  if (job.top < 0 || job.top > kMaxNextStrings || job.wanted.size() > kMaxNextStrings)
+    return fail(ErrorKind::kInvalid, fmt::format("at most {} next strings can be asked for", kMaxNextStrings),
+                info().id);
+  for (const TokenAlternatives& ids : job.wanted)
+    if (!ids.empty()) CONSORT_CHECK_OK(check_tokens(info(), ids, "wanted string"));
+  return impl_->core->enqueue(make_run(std::move(job), std::move(ticket)));
+}
+
 Status LanguageEngine::submit(ByteScoreJob job, JobTicket ticket) {
   CONSORT_CHECK_OK(check_tokens(info(), job.tokens, "text"));
   CONSORT_CHECK_OK(check_cover(job.cover));
@@ -195,6 +206,9 @@ const ModelInfo& LanguageEngine::info() const {
 }
 const Tokenizer& LanguageEngine::tokenizer() const {
   return impl_->core->model_tokenizer();
+}
+const ByteVocabulary& LanguageEngine::byte_vocabulary() {
+  return impl_->core->byte_vocabulary();
 }
 int LanguageEngine::context_length() const {
   return impl_->core->context();

@@ -18,6 +18,8 @@
 
 namespace consort {
 
+class ByteVocabulary;
+
 struct EngineOptions {
   int max_sequences = 32;  // running at once; also the most rows that decode in one step
   int max_queue = 256;     // jobs that wait or run; more are refused with kUnavailable
@@ -49,6 +51,7 @@ class LanguageEngine final : public StepWorker {
   Status submit(ScoreJob job, JobTicket ticket = {});
   Status submit(ScoreTextJob job, JobTicket ticket = {});
   Status submit(LogitsJob job, JobTicket ticket = {});
+  Status submit(NextTokensJob job, JobTicket ticket = {});
   Status submit(ByteScoreJob job, JobTicket ticket = {});
   Status submit(ByteSessionJob job, JobTicket ticket = {});
   void poke();  // a session's mailbox got a letter
@@ -59,6 +62,7 @@ class LanguageEngine final : public StepWorker {
 
   const ModelInfo& info() const;
   const Tokenizer& tokenizer() const;
+  const ByteVocabulary& byte_vocabulary();  // made at the first use (Gemma: 0.1 s)
   int context_length() const;  // tokens that a sequence may hold
   EngineStats stats() const;
   KvCache& kv();  // lane's thread (tests: when nothing runs)

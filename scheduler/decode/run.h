@@ -16,6 +16,7 @@
 #include "models/tokenizer/tokenizer.h"
 #include "scheduler/decode/byte_combiner.h"
 #include "scheduler/decode/jobs.h"
+#include "scheduler/decode/kept_ends.h"
 #include "scheduler/decode/row_doubt.h"
 #include "scheduler/decode/sampler.h"
 
@@ -58,6 +59,7 @@ class RunHost {
   virtual const Tokenizer& model_tokenizer() const = 0;
   virtual int context() const = 0;
   virtual const ByteVocabulary& byte_vocabulary() = 0;  // made at the first use
+  virtual KeptEnds& kept_ends() = 0;
 };
 
 class Run {
@@ -127,6 +129,7 @@ std::unique_ptr<Run> make_run(FuseJob job, Sampler sampler, ByteCombiner combine
 std::unique_ptr<Run> make_run(ScoreJob job, JobTicket ticket);
 std::unique_ptr<Run> make_run(ScoreTextJob job, JobTicket ticket);
 std::unique_ptr<Run> make_run(LogitsJob job, int vocab_size, JobTicket ticket);
+std::unique_ptr<Run> make_run(NextTokensJob job, JobTicket ticket);
 std::unique_ptr<Run> make_run(ByteScoreJob job, JobTicket ticket);
 std::unique_ptr<Run> make_run(ByteSessionJob job, JobTicket ticket);
 

@@ -57,6 +57,7 @@ class HostCore : public std::enable_shared_from_this<HostCore> {
   Status score_text(const CallPtr& call, const WireRequest& request);
   Status logits(const CallPtr& call, const WireRequest& request);
   Status score_bytes(const CallPtr& call, const WireRequest& request);
+  Status next_tokens(const CallPtr& call, const WireRequest& request);
   Status open_bytes(const CallPtr& call, const WireRequest& request);
   Status next_bytes(const CallPtr& call, const WireRequest& request);
   void end_sessions(const std::string& client);  // all of one client

@@ -104,7 +104,8 @@ Status HostCore::start(const CallPtr& call, const WireRequest& request) {
                          {"embed", &HostCore::embed},           {"classify", &HostCore::classify},
                          {"rerank", &HostCore::rerank},         {"score_bytes", &HostCore::score_bytes},
                          {"open_bytes", &HostCore::open_bytes}, {"next_bytes", &HostCore::next_bytes},
-                         {"fuse", &HostCore::fuse}};
+                         {"fuse", &HostCore::fuse},
+                         {"next_tokens", &HostCore::next_tokens}};
   for (const Op& op : kOps)
     if (op.name == request.op) return (this->*op.run)(call, request);
   return fail(ErrorKind::kInvalid, fmt::format("'{}' is not something a model does", request.op), id);

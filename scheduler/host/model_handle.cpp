@@ -160,6 +160,16 @@ Async<ScoreBytesResult> ModelHandle::score_bytes(ScoreBytesRequest request, Requ
   co_return result;
 }
 
+Async<NextTokensResult> ModelHandle::next_tokens(NextTokensRequest request, RequestContext context) const {
+  auto answered = ask(client_, model_id_, "next_tokens", to_wire(request), std::move(context));
+  Result<Reply> reply = co_await std::move(answered);
+  if (!reply) co_return forward_error(reply);
+  Result<NextTokensResult> result = read_next_tokens_result(reply->body, reply->tensors);
+  if (result && result->wanted_logprobs.size() != request.wanted.size())
+    co_return fail(ErrorKind::kRuntime, "the model looked up another number of strings", model_id_);
+  co_return result;
+}
+
 Async<NextBytesResult> ModelHandle::open_bytes(OpenBytesRequest request, RequestContext context) const {
   auto answered = ask(client_, model_id_, "open_bytes", to_wire(request), std::move(context));
   Result<Reply> reply = co_await std::move(answered);

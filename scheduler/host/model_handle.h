@@ -44,6 +44,8 @@ class ModelHandle {
   Async<LogitsResult> logits(LogitsRequest request, RequestContext context) const;
   // Every byte of a text, comparable between models of any tokenizers.
   Async<ScoreBytesResult> score_bytes(ScoreBytesRequest request, RequestContext context) const;
+  // What comes next, as strings: of the likeliest tokens, and those that are asked for.
+  Async<NextTokensResult> next_tokens(NextTokensRequest request, RequestContext context) const;
   // A session of growing bytes; NextBytesResult::session names it. Each answer has the next distribution.
   Async<NextBytesResult> open_bytes(OpenBytesRequest request, RequestContext context) const;
   Async<NextBytesResult> next_bytes(NextBytesRequest request, RequestContext context) const;

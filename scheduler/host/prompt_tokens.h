@@ -3,9 +3,11 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "memory/base/status.h"
+#include "models/alphabet/byte_vocabulary.h"
 #include "models/tokenizer/chat_template.h"
 #include "models/tokenizer/tokenizer.h"
 #include "scheduler/host/requests.h"
@@ -26,6 +28,19 @@ struct CandidateTokens {
 // Errors: those of prompt_tokens; kInvalid for joint without a text prompt.
 Result<CandidateTokens> candidate_tokens(const Tokenizer& tokenizer, const std::optional<ChatTemplate>& chat,
                                          const ScoreRequest& request);
+
+// A text behind others: without the space that some tokenizers put in front of a text that opens. (One that
+// begins with no space keeps theirs.)
+std::vector<TokenId> running_tokens(const Tokenizer& tokenizer, std::string_view text);
+
+// The tokens behind the prompt of a NextTokensRequest. Errors: kInvalid for an empty piece, and for own
+// pieces that are no tokens.
+Result<std::vector<TokenId>> piece_tokens(const Tokenizer& tokenizer, const ByteVocabulary& vocabulary,
+                                          const NextTokensRequest& request);
+
+// The tokens that stand for `wanted`, see NextTokensRequest.
+std::vector<TokenId> standing_tokens(const Tokenizer& tokenizer, const ByteVocabulary& vocabulary,
+                                     std::string_view wanted);
 
 // A prompt for a session of bytes: its tokens, and the bytes that follow them and are covered anew: those of
 // the last `heal` ordinary tokens, and the space that the tokenizer puts in front of a text. At least one

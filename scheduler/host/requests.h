@@ -293,4 +293,31 @@ struct LogitsResult {  // tensors as the command `logits` writes them
   TensorLease top_ids, top_logits, logsumexp, last;
 };
 
+// What a model expects next behind a prompt and the text so far, as strings of bytes: those of its likeliest
+// tokens, and how likely wanted ones are. Tokens of equal bytes count as one string; the tokens that end a
+// generation are one together, the empty string; other control tokens are left out. Asked again about the
+// same place the model computes nothing, behind a longer text only what is new.
+inline constexpr int kMaxNextStrings = 4096;
+struct NextTokensRequest {
+  Prompt prompt;
+  std::vector<std::string> pieces;  // the text so far, as it was written
+  // The pieces are tokens of this model and stay as they are. Otherwise the text is cut into tokens anew, by
+  // itself: the prompt's tokens stay.
+  bool own_pieces = false;
+  int top = 10;  // strings to name; 0 to kMaxNextStrings
+  // To look up: the tokens with exactly these bytes, else the first token of the model's own encoding.
+  std::vector<std::string> wanted;
+};
+struct NextString {
+  std::string bytes;        // empty: the end
+  double logprob_nats = 0;  // over the whole vocabulary
+};
+struct NextTokensResult {
+  std::vector<NextString> top;          // likeliest first, equals by bytes
+  std::vector<double> wanted_logprobs;  // nats, in the request's order; -infinity where there is no token
+  bool full = false;  // the context has no room for another token; if the text itself does not fit, no string
+                      // is named and none is known
+  Usage usage;
+};
+
 }  // namespace consort

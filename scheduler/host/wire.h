@@ -4,9 +4,9 @@
 //
 // A request's body is {"op": "generate" | "fuse" | "score" | "score_text" | "embed" | "classify" | "rerank" | "logits"
 // | "score_bytes" | "open_bytes" | "next_bytes"
-// | "ping" | "stats" | "load" | "release", "class": "interactive" | "batch" | "training", "request": {...}};
-// a response's body is the result's object; an error's body is {"kind", "what", "where", "hint"}. Bytes of
-// pictures and files are tensors of the request's message (u8), never text.
+// | "next_tokens" | "ping" | "stats" | "load" | "release", "class": "interactive" | "batch" | "training",
+// "request": {...}}; a response's body is the result's object; an error's body is {"kind", "what", "where",
+// "hint"}. Bytes of pictures and files are tensors of the request's message (u8), never text.
 #pragma once
 
 #include <string>
@@ -38,6 +38,7 @@ Value to_wire(const ClassifyRequest& r, std::vector<TensorLease>& tensors);
 Value to_wire(const RerankRequest& r);
 Value to_wire(const LogitsRequest& r);
 Value to_wire(const ScoreBytesRequest& r);
+Value to_wire(const NextTokensRequest& r);
 Value to_wire(const OpenBytesRequest& r);
 Value to_wire(const NextBytesRequest& r);
 Value to_wire(const GenerateResult& r, std::vector<TensorLease>& tensors);
@@ -49,6 +50,7 @@ Value to_wire(const ClassifyResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const RerankResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const LogitsResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const ScoreBytesResult& r, std::vector<TensorLease>& tensors);
+Value to_wire(const NextTokensResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const NextBytesResult& r, std::vector<TensorLease>& tensors);
 Value to_wire(const Error& e);
 
@@ -61,6 +63,7 @@ Result<ClassifyRequest> read_classify_request(const Value& v, const std::vector<
 Result<RerankRequest> read_rerank_request(const Value& v);
 Result<LogitsRequest> read_logits_request(const Value& v);
 Result<ScoreBytesRequest> read_score_bytes_request(const Value& v);
+Result<NextTokensRequest> read_next_tokens_request(const Value& v);
 Result<OpenBytesRequest> read_open_bytes_request(const Value& v);
 Result<NextBytesRequest> read_next_bytes_request(const Value& v);
 Result<GenerateResult> read_generate_result(const Value& v, const std::vector<TensorLease>& tensors);
@@ -72,6 +75,7 @@ Result<ClassifyResult> read_classify_result(const Value& v, const std::vector<Te
 Result<RerankResult> read_rerank_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<LogitsResult> read_logits_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<ScoreBytesResult> read_score_bytes_result(const Value& v, const std::vector<TensorLease>& tensors);
+Result<NextTokensResult> read_next_tokens_result(const Value& v, const std::vector<TensorLease>& tensors);
 Result<NextBytesResult> read_next_bytes_result(const Value& v, const std::vector<TensorLease>& tensors);
 Error read_error(const Value& v);  // a malformed one becomes kRuntime
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""End to end: models of different tokenizers as one (byteMixture, chunkMixture), and doubt that steers a workflow.
+"""End to end: models of different tokenizers as one (byteMixture, chunkMixture, unite), and doubt that steers a workflow.
 
 Usage: mixtures_test.py PROGRAM SOURCE_DIR [unittest arguments], as consort_test.py.
 """
@@ -78,6 +78,52 @@ class Mixtures(Case):
         fitted = self.json_("ensemble", "score", "--members", BOTH, "--file", "text", "--combine", "chunkMixture",
                             "--fit-file", "text")
         self.assertLessEqual(fitted["nll_nats"], best + 1e-6)  # fitted on the same text
+
+
+class Unite(Case):
+    def unite(self, *more, members=BOTH, expect=0):
+        return self.json_("ensemble", "generate", "--members", members, "--combine", "unite", *PROMPT, *more,
+                          expect=expect)
+
+    def own(self, model):
+        return self.json_("generate", "--model", model, *PROMPT, "--temperature", 0, "--max-tokens", 24)["text"]
+
+    def test_both_models_write_the_same_strings(self):
+        greedy = ("--temperature", 0, "--max-tokens", 12)
+        out = self.unite(*greedy)
+        self.assertTrue(out["answer"].startswith(" Oslo"), out["answer"])
+        self.assertEqual([m["answer"] for m in out["members"]], [out["answer"]] * 2)
+        self.assertEqual([m["weight"] for m in out["members"]], [0.5, 0.5])
+        self.assertEqual((out["finishReason"], out["combined"]["strings"]), ("length", 12))
+        for member in out["members"]:  # the prompt, then little more than a token a string
+            self.assertLessEqual(member["tokens"], 6 + 2 * 12)
+        again = self.unite(*greedy, "--threads", 1)
+        for value in (out, again):
+            value.pop("usage")
+            for member in value["members"]:
+                member.pop("milliseconds")
+        self.assertEqual(again, out)
+
+    def test_one_member_is_the_model_itself(self):
+        greedy = ("--temperature", 0, "--max-tokens", 24)
+        texts = [self.own(model) for model in (SMOLLM, GEMMA)]
+        self.assertEqual([self.unite(*greedy, members=m)["answer"] for m in (SMOLLM, GEMMA)], texts)
+        self.assertEqual(self.unite(*greedy, "--top-k", 1, members=GEMMA)["answer"], texts[1])
+        self.assertEqual([self.unite(*greedy, "--weights", w)["answer"] for w in ("1,0", "0,1")], texts)
+
+    def test_drawn_stopped_and_refused(self):
+        drawn = [self.unite("--temperature", 1, "--seed", s, "--max-tokens", 8)["answer"] for s in (3, 3, 4, 5)]
+        self.assertEqual(drawn[0], drawn[1])
+        self.assertGreater(len(set(drawn)), 1)
+        out = self.unite("--temperature", 0, "--stop", "\n", "--max-tokens", 24)
+        self.assertEqual((out["finishReason"], out["answer"].count("\n")), ("stop", 0))
+        command = ("ensemble", "generate", "--members", BOTH, "--combine", "unite", *PROMPT)
+        self.problem(*command, "--top-p", 0.5, expect=2, kind="usage")
+        self.problem(*command, "--beams", 2, expect=2, kind="usage")
+        self.problem(*command, "--weights", "0,0", expect=3, kind="invalid")
+        report = self.unite("--on-member-error", "report", "--temperature", 0, "--max-tokens", 4,
+                            members=f"{SMOLLM},no-such-model")
+        self.assertEqual(report["missing"], ["no-such-model"])
 
 
 class Doubt(Case):

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agents/calls/ensemble/side_by_side.h"
+#include "agents/calls/ensemble/together.h"
 #include "agents/calls/options.h"
 
 namespace consort::ensemble_call {
@@ -31,25 +32,10 @@ Asked gather(std::vector<Async<NextBytesResult>> tasks, std::vector<std::size_t>
 
 }  // namespace
 
-// A call that was stopped always ends.
 Status ByteSeats::check() const {
-  std::size_t there = 0;
-  const Error* first = nullptr;
-  std::size_t who = 0;
-  for (std::size_t m = 0; m < seats_.size(); ++m) {
-    if (!seats_[m].error) {
-      ++there;
-      continue;
-    }
-    const bool worse = first == nullptr || seats_[m].error->kind == ErrorKind::kCancelled;
-    if (!worse) continue;
-    first = &*seats_[m].error;
-    who = m;
-  }
-  if (first == nullptr) return {};
-  const std::size_t least = std::max<std::size_t>(plan_.policy.min_members, 1);
-  if (plan_.policy.report_errors && first->kind != ErrorKind::kCancelled && there >= least) return {};
-  return tl::unexpected<Error>(member_error(*first, plan_.members[who]));
+  std::vector<const Error*> errors;
+  for (const ByteSeat& seat : seats_) errors.push_back(seat.error ? &*seat.error : nullptr);
+  return enough_members(errors, plan_);
 }
 
 boost::asio::awaitable<Status> ByteSeats::acquire() {

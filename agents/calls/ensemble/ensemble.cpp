@@ -1,5 +1,5 @@
 // call: ensemble. Several members answer or judge side by side, a strategy of agents/ensemble combines them;
-// or they write one text together (byteMixture, tokenMixture).
+// or they write one text together (byteMixture, tokenMixture, unite).
 #include <algorithm>
 #include <limits>
 
@@ -8,8 +8,10 @@
 #include "agents/calls/ensemble/mixture.h"
 #include "agents/calls/ensemble/side_by_side.h"
 #include "agents/calls/ensemble/token_mixture.h"
+#include "agents/calls/ensemble/unite.h"
 #include "agents/calls/model_call.h"
 #include "agents/ensemble/token_mixture.h"
+#include "agents/ensemble/unite.h"
 
 namespace consort {
 namespace {
@@ -316,6 +318,10 @@ class EnsembleCall final : public CallHandler {
     if (plan->strategy == kTokenMixture) {
       auto mixture = run_token_mixture(*services_.models, context, std::move(*plan));
       co_return co_await std::move(mixture);
+    }
+    if (plan->strategy == kUnite) {
+      auto together = run_unite(*services_.models, context, std::move(*plan));
+      co_return co_await std::move(together);
     }
     Session session(*services_.models, context, std::move(*plan));
     auto running = session.run();

@@ -7,6 +7,7 @@
 #include "agents/calls/options.h"
 #include "agents/ensemble/byte_mixture.h"
 #include "agents/ensemble/token_mixture.h"
+#include "agents/ensemble/unite.h"
 
 namespace consort::ensemble_call {
 namespace {
@@ -171,11 +172,11 @@ Result<Plan> read_plan(const Value& with, const Value* agents) {
   plan.strategy = text_or(with, "combine", plan.task == "choose" ? "linearPool" : "vote");
   plan.mixture = plan.strategy == kByteMixture;
   const EnsembleStrategy* strategy = find_ensemble_strategy(plan.strategy);
-  const bool together = plan.mixture || plan.strategy == kTokenMixture;
+  const bool together = plan.mixture || plan.strategy == kTokenMixture || plan.strategy == kUnite;
   if (strategy == nullptr && !together)
     return fail(ErrorKind::kInvalid, "there is no strategy '" + plan.strategy + "'", "with/combine",
                 "known: " + ensemble_strategy_names() + ", " + std::string(kByteMixture) + ", " +
-                    std::string(kTokenMixture));
+                    std::string(kTokenMixture) + ", " + std::string(kUnite));
   if (strategy != nullptr) plan.need = strategy->needs();
   CONSORT_CHECK_OK(read_signals_at(with, plan));
   if (plan.task == "choose" && plan.need != PredictionNeed::kScores)

@@ -1,6 +1,8 @@
 // consort ensemble: several models, one answer. The same code as `call: ensemble` of a workflow.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "protocols/cli/commands/commands.h"
 #include "protocols/cli/commands/ensemble_items.h"
 #include "protocols/cli/commands/ensemble_mixture.h"
@@ -60,6 +62,17 @@ Result<Value> with_weights(const Flags& f, Value with) {
   return with.with("weights", Value::array(std::move(numbers)));
 }
 
+// Strings of the members' union have no top-p of their own, and K says how many each member brings.
+Result<Value> with_unite(const Flags& f, Value with) {
+  if (std::find(f.token_flags.begin(), f.token_flags.end(), "--top-p") != f.token_flags.end())
+    return fail(ErrorKind::kUsage, "--top-p does not go with --combine unite", "consort ensemble generate",
+                "give --top-k: so many of each member's likeliest tokens go into the union");
+  with = with.with("maxTokens", f.max_tokens).with("temperature", f.temperature);
+  if (f.top_k > 0) with = with.with("options", Value::object({{"topK", f.top_k}}));
+  if (!f.stop.empty()) with = with.with("stop", texts(f.stop));
+  return with;
+}
+
 Result<Value> with_mixture(const Flags& f, Value with, bool json) {
   if (!f.token_flags.empty())
     return fail(ErrorKind::kUsage, f.token_flags.front() + " does not go with --combine byteMixture",
@@ -94,6 +107,7 @@ Result<Value> call_options(const Flags& f, bool json) {
     return fail(ErrorKind::kUsage,
                 "pool, alpha, prune, all-cuts, max-bytes, beams, heal and signals-at are of one strategy",
                 "consort ensemble generate", "add --combine byteMixture");
+  if (f.combine == "unite") return with_unite(f, std::move(with));
   with = with.with("maxTokens", f.max_tokens).with("temperature", f.temperature).with("topP", f.top_p);
   if (f.top_k > 0) with = with.with("topK", f.top_k);
   if (!f.stop.empty()) with = with.with("stop", texts(f.stop));
@@ -109,7 +123,7 @@ void print_table(Console& console, const Value& output) {
                              ? (wrote != nullptr ? *wrote : m.get("answer")).as_string()
                              : "";
     if (const Value* agreed = m.find("agreed"))
-      answer = fmt::format("would have written {:.0f} of 100 bytes itself", 100 * agreed->as_number());
+      answer = fmt::format("would itself have gone on so at {:.0f} of 100 places", 100 * agreed->as_number());
     console.note(fmt::format(
         "   {:<24} weight {:.2f}  score {:>8.3f}  {:>5} tokens {:>7.0f} ms  {}", m.get("name").as_string(),
         m.get("weight").as_number(), m.get("score").as_number(), m.get("tokens").as_integer(),
@@ -174,7 +188,7 @@ Result<int> run(CliContext& c, const Flags& f) {
 
 void add_common(Command sub, Flags& f) {
   sub.add_option("--members", f.members, "model ids or paths, separated by commas").required().delimiter(',');
-  sub.add_option("--combine", f.combine, "vote, weightedVote, rank, linearPool, logPool or byteMixture");
+  sub.add_option("--combine", f.combine, "vote, weightedVote, rank, linearPool, logPool, byteMixture or unite");
   sub.add_option("--prompt", f.prompt, "prompt text (one user message, unless --raw)");
   sub.add_option("--prompt-file", f.prompt_file, "prompt bytes from a file");
   sub.add_option("--messages", f.messages, "JSON file: [{\"role\", \"content\"}, ...]");
@@ -194,7 +208,7 @@ void add_generation(Command sub, Flags& f) {
   sub.add_option("--answer", f.answer, "votes: text, number, letter or boolean");
   sub.add_option("--max-tokens", f.max_tokens, "at most this many new tokens").show_default();
   sub.add_option("--temperature", f.temperature, "0 = greedy").show_default();
-  sub.add_option("--top-k", f.top_k, "keep the K likeliest tokens (0 = all)").show_default();
+  sub.add_option("--top-k", f.top_k, "keep the K likeliest tokens (0 = all; unite: 10)").show_default();
   sub.add_option("--top-p", f.top_p, "keep the likeliest tokens of this mass").show_default();
   sub.add_option("--stop", f.stop, "stop before this text; may stand several times");
   add_mixture_flags(sub, f.mixture);
