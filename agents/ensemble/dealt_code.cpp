@@ -29,7 +29,8 @@ double lonely_ends(const CodeTable& table, std::size_t m, std::size_t t) {
 
 Status check(const CodeTable& table, double share, fitting::MatrixView log_weights) {
   const std::size_t members = table.lp.size();
-  if (!(share >= 0 && share <= 1)) return fail(ErrorKind::kInvalid, "a share is a number from 0 to 1", "share");
+  if (!(share >= 0 && share <= 1))
+    return fail(ErrorKind::kInvalid, "a share is a number from 0 to 1", "share");
   if (members == 0 || log_weights.columns != members || log_weights.rows() != table.ends.size() ||
       log_weights.values.size() != members * table.ends.size())
     return fail(ErrorKind::kInvalid, "weights are needed for every piece and member", "weights");

@@ -64,7 +64,8 @@ TEST(DealtCode, ProbabilitiesOfAllTextsSumToAtMostOne) {
   }
 }
 
-// Why there is a share: a pool that begins anew at every shared end knows where pieces end before their reader.
+// Why there is a share: a pool that begins anew at every shared end knows where pieces end before their
+// reader.
 TEST(DealtCode, ThoseOfPiecesThatBeginAnewSumToMore) {
   constexpr std::size_t kSize = 16;
   double anew = 0, dealt = 0;

@@ -41,7 +41,8 @@ void add_doubt(std::vector<double>& row, const std::vector<Shown>& shown) {
 
 Status check(const CodeTable& table, const std::vector<TokenDoubt>& doubts) {
   if (table.first_tokens.size() != table.lp.size() || doubts.size() != table.lp.size())
-    return fail(ErrorKind::kInvalid, "doubt is about tokens: a table of chunks and every member's are needed");
+    return fail(ErrorKind::kInvalid,
+                "doubt is about tokens: a table of chunks and every member's are needed");
   for (std::size_t m = 0; m < doubts.size(); ++m) {
     const TokenDoubt& d = doubts[m];
     for (const std::size_t size : {d.entropies.size(), d.firsts.size(), d.seconds.size(), d.guesses.size()})

@@ -13,9 +13,10 @@ struct Shown {
   std::vector<TextCode> codes = {{"a", {2, 4, 6}, {-1, -2, -3}, {}},
                                  {"b", {2, 3, 4, 6}, {-2, -1, -0.5, -1}, {}},
                                  {"c", {2, 4, 6}, {-1, -1, -1}, {}}};
-  std::vector<TokenDoubt> doubts = {{{NAN, 2, 3}, {NAN, 0.5, 0.25}, {NAN, 0.25, 0.2}, {-1, 'x', 'y'}},
-                                    {{1, 0.5, 9, 1}, {0.6, 0.8, 0.9, 0.4}, {0.1, 0.1, 0.05, 0.1}, {'t', 'x', 'q', 'z'}},
-                                    {{2, 4, 5}, {0.3, 0.2, 0.1}, {0.1, 0.1, 0.1}, {'t', 'w', 'y'}}};
+  std::vector<TokenDoubt> doubts = {
+      {{NAN, 2, 3}, {NAN, 0.5, 0.25}, {NAN, 0.25, 0.2}, {-1, 'x', 'y'}},
+      {{1, 0.5, 9, 1}, {0.6, 0.8, 0.9, 0.4}, {0.1, 0.1, 0.05, 0.1}, {'t', 'x', 'q', 'z'}},
+      {{2, 4, 5}, {0.3, 0.2, 0.1}, {0.1, 0.1, 0.1}, {'t', 'w', 'y'}}};
   CodeTable table = *code_table(codes, 6, CodePieces::kChunks);
 };
 
@@ -27,14 +28,15 @@ TEST(GateFeatures, AreWhatStandsBeforeEachPiece) {
   ASSERT_EQ(x->columns, 15u);
   EXPECT_EQ(gate_feature_names(GateView::kDoubt, {"a", "b", "c"}).size(), 15u);
   const auto row = x->row(1);  // before byte 2: the second token of each member
-  const double wanted[] = {2, 0.5, 4, std::log(0.5), std::log(0.8), std::log(0.2), 0.25, 0.7, 0.1, 0.5, 0.5, 0};
+  const double wanted[] = {2,    0.5, 4,   std::log(0.5), std::log(0.8), std::log(0.2),
+                           0.25, 0.7, 0.1, 0.5,           0.5,           0};
   for (std::size_t j = 0; j < 12; ++j) EXPECT_NEAR(row[j], wanted[j], 1e-12) << j;
   EXPECT_NEAR(row[12], 0.5 * (0.5 - 0.5), 1e-12);  // the mean of the firsts is 0.5
   EXPECT_NEAR(row[13], 0.5 * (0.8 - 0.5), 1e-12);
   EXPECT_EQ(row[14], 0);
-  EXPECT_EQ(x->at(0, 0), 1);                     // nothing stands before
-  EXPECT_EQ(x->at(2, 1), 1);                     // the second member's fourth token begins the last piece
-  EXPECT_EQ(x->at(2, 9), x->at(2, 11));          // a and c guess the same
+  EXPECT_EQ(x->at(0, 0), 1);             // nothing stands before
+  EXPECT_EQ(x->at(2, 1), 1);             // the second member's fourth token begins the last piece
+  EXPECT_EQ(x->at(2, 9), x->at(2, 11));  // a and c guess the same
   EXPECT_EQ(x->at(2, 10), 0);
 }
 
@@ -74,7 +76,8 @@ TEST(GateFeatures, RefusesWhatDoesNotFit) {
     return gate_features(table, s.doubts, GateView::kDoubt);
   };
   EXPECT_FALSE(bytes());
-  EXPECT_FALSE(gate_features(*code_table({s.codes[0]}, 6, CodePieces::kChunks), {s.doubts[0]}, GateView::kDoubt));
+  EXPECT_FALSE(
+      gate_features(*code_table({s.codes[0]}, 6, CodePieces::kChunks), {s.doubts[0]}, GateView::kDoubt));
   s.doubts[1].guesses.pop_back();
   EXPECT_FALSE(gate_features(s.table, s.doubts, GateView::kBoth));
   s.doubts.pop_back();

@@ -145,7 +145,8 @@ Status LanguageEngine::submit(ByteScoreJob job, JobTicket ticket) {
                 info().id);
   if (!job.prompt.empty()) {  // it stands before every chunk, which has a token of the text at least
     CONSORT_CHECK_OK(check_tokens(info(), job.prompt, "prompt"));
-    CONSORT_CHECK_OK(check_length(info(), job.prompt.size() + 1, job.context, "prompt with a token of its text"));
+    CONSORT_CHECK_OK(
+        check_length(info(), job.prompt.size() + 1, job.context, "prompt with a token of its text"));
   }
   std::size_t bytes = 0;
   for (const TokenId id : job.tokens) {

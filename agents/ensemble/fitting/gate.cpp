@@ -59,7 +59,8 @@ class GateLoss {
  private:
   double feature(std::size_t i, std::size_t a) const { return a < x_.columns ? x_.at(i, a) : 1.0; }
 
-  // ln p of the pool; `gate`: the members' weights; `share`: how much of the pool's probability is each one's.
+  // ln p of the pool; `gate`: the members' weights; `share`: how much of the pool's probability is each
+  // one's.
   double step(std::size_t i, std::span<const double> at, std::vector<double>& gate,
               std::vector<double>& share) const {
     for (std::size_t m = 0; m < gate.size(); ++m) {

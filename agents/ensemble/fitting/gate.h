@@ -22,14 +22,14 @@ struct GateModel {
 };
 
 // Minimises -sum_i ln sum_m g_m(x_i) p_m(y_i) + penalty * sum_m,j (w_mj s_j)^2, where g = softmax(biases +
-// weights x), s_j the deviation of feature j (features that do not vary get weight 0); biases are free. For two
-// members the penalty is penalty / 2 times the square of the log-odds' weight, as in fit_logistic. Newton's
-// steps with step halving from equal weights; where the loss is not convex, with the curvature of the EM bound
-// (Jordan and Jacobs 1994), which always descends: so the loss never rises and the end is a stationary point,
-// not always the best one. Permuting members permutes the result up to rounding. features: [steps, features];
-// log_p_truth: [steps, members], ln p_m(y_i), -infinity is allowed. Errors: kInvalid for fewer than two
-// members, unequal numbers of steps, features that are not finite, NaN, values above 0, a step to which every
-// member gives 0, a penalty that is not positive.
+// weights x), s_j the deviation of feature j (features that do not vary get weight 0); biases are free. For
+// two members the penalty is penalty / 2 times the square of the log-odds' weight, as in fit_logistic.
+// Newton's steps with step halving from equal weights; where the loss is not convex, with the curvature of
+// the EM bound (Jordan and Jacobs 1994), which always descends: so the loss never rises and the end is a
+// stationary point, not always the best one. Permuting members permutes the result up to rounding. features:
+// [steps, features]; log_p_truth: [steps, members], ln p_m(y_i), -infinity is allowed. Errors: kInvalid for
+// fewer than two members, unequal numbers of steps, features that are not finite, NaN, values above 0, a step
+// to which every member gives 0, a penalty that is not positive.
 Result<GateModel> fit_gate(MatrixView features, MatrixView log_p_truth, double penalty);
 
 }  // namespace consort::fitting

@@ -151,8 +151,8 @@ TEST(Gate, RefusesWhatCannotBeFitted) {
   EXPECT_FALSE(fit_gate(x, p, 0));
   EXPECT_FALSE(fit_gate(x, {}, 1));
   EXPECT_FALSE(fit_gate({}, p, 1));
-  EXPECT_FALSE(fit_gate(*matrix_of({{1}, {2}}), p, 1));                                       // fewer steps
-  EXPECT_FALSE(fit_gate(*matrix_of({{1}, {2}}), *matrix_of({{-1}, {-2}}), 1));                // one member
+  EXPECT_FALSE(fit_gate(*matrix_of({{1}, {2}}), p, 1));                         // fewer steps
+  EXPECT_FALSE(fit_gate(*matrix_of({{1}, {2}}), *matrix_of({{-1}, {-2}}), 1));  // one member
   EXPECT_FALSE(fit_gate(*matrix_of({{1}, {NAN}}), *matrix_of({{-1, -2}, {-2, -1}}), 1));
   EXPECT_FALSE(fit_gate(*matrix_of({{1}, {2}}), *matrix_of({{-1, NAN}, {-2, -1}}), 1));
   EXPECT_FALSE(fit_gate(*matrix_of({{1}, {2}}), *matrix_of({{-1, 0.5}, {-2, -1}}), 1));

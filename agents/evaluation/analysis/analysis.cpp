@@ -13,6 +13,7 @@
 #include "agents/evaluation/analysis/retrieval_contest.h"
 #include "agents/evaluation/analysis/splits.h"
 #include "agents/evaluation/analysis/text_contest.h"
+#include "agents/evaluation/analysis/text_table.h"
 
 namespace consort {
 namespace {
@@ -112,11 +113,13 @@ Status prepare(AnalysisRequest& request) {
 ControlPlan plan_control(const AnalysisRequest& request, int most) {
   const Task& task = *request.task;
   const TaskKind kind = task.kind;
-  if (kind == TaskKind::kText) return {"", 0, "a text has one wording, and its likelihood draws nothing"};
   if (request.members.size() < 2) return {"", 0, "there is one member only"};
   const Splits splits = splits_of(task);
   std::vector<double> scores;
-  for (const MemberTable& m : request.members) scores.push_back(fit_score(task, m));
+  if (kind == TaskKind::kText)
+    scores = text_fit_scores(request);
+  else
+    for (const MemberTable& m : request.members) scores.push_back(fit_score(task, m));
   const std::size_t best = best_place(scores);
   if (best == scores.size()) return {"", 0, "no item is for fitting"};
   const bool in_flop = price(request.members[best], splits, true) > 0;
