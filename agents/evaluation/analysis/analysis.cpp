@@ -61,6 +61,13 @@ double price(const MemberTable& member, const Splits& splits, bool in_flop) {
   return sum;
 }
 
+// Whether a member of a text task gave more than totals: such members can be asked behind a lead-in.
+bool scores_pieces(const MemberTable& member) {
+  return std::all_of(member.rows.begin(), member.rows.end(), [](const PredictionRow* row) {
+    return row == nullptr || !row->byte_logprobs.empty() || !row->text_tokens.ends.empty();
+  });
+}
+
 double fit_score(const Task& task, const MemberTable& member) {
   switch (task.kind) {
     case TaskKind::kAnswer:
@@ -122,6 +129,8 @@ ControlPlan plan_control(const AnalysisRequest& request, int most) {
     for (const MemberTable& m : request.members) scores.push_back(fit_score(task, m));
   const std::size_t best = best_place(scores);
   if (best == scores.size()) return {"", 0, "no item is for fitting"};
+  if (kind == TaskKind::kText && !scores_pieces(request.members[best]))
+    return {"", 0, "the best member gives likelihoods of whole texts only, which no lead-in stands before"};
   const bool in_flop = price(request.members[best], splits, true) > 0;
   double all = 0;
   for (const MemberTable& m : request.members) all += price(m, splits, in_flop);

@@ -106,6 +106,10 @@ TEST(TextContest, WithoutBytesOnlyWholeTextsAreMixed) {
   EXPECT_NE(r->find("bayes"), nullptr);
   EXPECT_EQ(r->find("linearPool"), nullptr);
   EXPECT_NEAR(value(*r, "first", "bitsPerByte"), 2, 1e-6);
+  made.task.prompts = {"{text}", "A text:\n{text}"};
+  EXPECT_EQ(plan_control(made.request, 16).copies, 2);  // of the first member, which gives bytes
+  for (PredictionRow& row : made.rows[0]) row.byte_logprobs.clear();
+  EXPECT_THAT(plan_control(made.request, 16).why, HasSubstr("whole texts only"));
 }
 
 TEST(TextContest, TheControlIsTheBestMemberBehindLeadIns) {
