@@ -65,8 +65,10 @@ Result<CodeTable> code_table(const std::vector<TextCode>& members, std::size_t b
   CodeTable table;
   if (pieces == CodePieces::kChunks) {
     table.ends = shared_ends(members);
-    for (const TextCode& m : members)
+    for (const TextCode& m : members) {
       table.lp.push_back(chunk_sums(m, table.ends, table.first_tokens.emplace_back()));
+      table.tokens.push_back(m.token_ends.size());
+    }
     return table;
   }
   table.ends.resize(bytes);

@@ -1,8 +1,9 @@
 // byteMixture and chunkMixture over a known text: the members' recorded log-probabilities, piece by piece,
 // to the code length of their mixture. A piece is a byte, or a chunk between two places where a token of
-// every member ends (one prefill a member, no covers; it counts only the members' own cuts of the text, so it
-// is exact up to the probability of other cuts). Source of the weights' rule and of the bounds: scheduler/
-// decode/byte_combiner.h. Pure functions; any thread.
+// every member ends (one prefill a member, no covers; it counts only the members' own cuts of the text). Over
+// bytes the lengths are those of a code. Over chunks they are not quite: where a chunk ends is decided by the
+// bytes behind it, and weights that move there use that (dealt_code.h does not). Source of the weights' rule
+// and of the bounds: scheduler/decode/byte_combiner.h. Pure functions; any thread.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,7 @@ enum class CodePieces { kBytes, kChunks };
 struct CodeTable {
   std::vector<std::vector<double>> lp;
   std::vector<std::vector<std::size_t>> first_tokens;  // chunks: [member][piece], the token that begins it
+  std::vector<std::size_t> tokens;                     // chunks: [member], how many there are
   std::vector<std::int64_t> ends;
 };
 Result<CodeTable> code_table(const std::vector<TextCode>& members, std::size_t bytes, CodePieces pieces);

@@ -129,6 +129,30 @@ TEST(ByteScore, WithoutBosTheFirstTokenSaysNothing) {
   EXPECT_NEAR(prompted->byte_logprobs[0], expected(letters("xy"), letters("a").front()), 1e-5);
 }
 
+TEST(ByteScore, APromptStandsBeforeEveryChunk) {
+  EngineRig rig;
+  const std::string text = "abcdefgh";
+  auto job = score_job(text);
+  job.prompt = letters("xyz");
+  job.context = 6;  // three tokens of the text at a time
+  const auto r = rig.alone(std::move(job));
+  ASSERT_TRUE(r) << r.error().line();
+  ASSERT_EQ(r->byte_logprobs.size(), text.size());
+  std::vector<TokenId> seen;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i % 3 == 0) seen = letters("xyz");
+    const TokenId id = letters(text.substr(i, 1)).front();
+    EXPECT_NEAR(r->byte_logprobs[i], expected(seen, id), 1e-5) << i;
+    seen.push_back(id);
+  }
+  auto full = score_job(text);
+  full.prompt = letters("xyz");
+  full.context = 3;
+  const Status refused = rig.engine->submit(std::move(full));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("the prompt with a token of its text has 4 tokens"), std::string::npos);
+}
+
 TEST(ByteScore, RefusesBytesWithoutAToken) {
   EngineRig rig;
   auto job = score_job("ab");

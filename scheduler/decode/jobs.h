@@ -75,7 +75,7 @@ struct ScoreTextJob {
 
 // Bytes of a known text. `text` is what `tokens` stand for, byte for byte.
 struct ByteScoreJob {
-  std::vector<TokenId> prompt;  // in front of the text, which then is one chunk; empty: `bos` of every chunk
+  std::vector<TokenId> prompt;  // in front of every chunk of the text; empty: `bos` is
   std::vector<TokenId> tokens;
   std::string text;
   std::size_t hidden = 0;  // bytes at the beginning that the tokenizer put there: given, not scored

@@ -154,10 +154,10 @@ Status LanguageEngine::submit(ByteScoreJob job, JobTicket ticket) {
     return fail(ErrorKind::kInvalid,
                 fmt::format("a context of {} tokens, 2 to {} are allowed", job.context, context_length()),
                 info().id);
-  if (!job.prompt.empty()) {
+  if (!job.prompt.empty()) {  // it stands before every chunk, which has a token of the text at least
     CONSORT_CHECK_OK(check_tokens(info(), job.prompt, "prompt"));
     CONSORT_CHECK_OK(
-        check_length(info(), job.prompt.size() + job.tokens.size(), job.context, "prompt with its text"));
+        check_length(info(), job.prompt.size() + 1, job.context, "prompt with a token of its text"));
   }
   std::size_t bytes = 0;
   for (const TokenId id : job.tokens) {

@@ -144,8 +144,8 @@ struct ScoreTextResult {
 };
 
 // Log-probability of every byte of a text under one model, comparable between models of any tokenizers
-// (models/alphabet), and of the text's own tokens with the bytes where they end. Without `prompt` the text is
-// cut into chunks as by ScoreTextRequest; a prompt and its text must fit the context together.
+// (models/alphabet), and of the text's own tokens with the bytes where they end. The text is cut into chunks
+// as by ScoreTextRequest; a prompt stands before every chunk and must leave room for one token at least.
 struct ScoreBytesRequest {
   std::optional<Prompt> prompt;
   std::string text;

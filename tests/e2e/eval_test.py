@@ -123,6 +123,14 @@ class Evaluation(Case):
         bits = {e["name"]: e["measures"]["bitsPerByte"]["value"] for e in found["entries"]}
         self.assertTrue(all(0.2 < bits[m] < 6 for m in (SMOLLM, GEMMA, "linearPool", "fixedShare")), bits)
         self.assertTrue(any("keeps its bound" in n and "2 of 2" in n for n in found["notes"]), found["notes"])
+        self.assertTrue(any(e["role"] == "control" for e in found["entries"]), found["notes"])  # behind another lead-in
+        self.assertTrue(any("no gate" in n for n in found["notes"]), found["notes"])
+        file = self.write("u.jsonl", task({"task": "score", "kind": "text", "pieces": "tokens", "context": 16}, texts))
+        found = json.loads(self.eval_("u", "--json", file=file).stdout)
+        bits = {e["name"]: e["measures"]["bitsPerByte"]["value"] for e in found["entries"]}
+        self.assertTrue(all(0.2 < bits[m] < 6 for m in (SMOLLM, GEMMA, "fixedShare fitted", "gated")), bits)
+        self.assertTrue(any(e["role"] == "control" and e["name"].endswith("gated") for e in found["entries"]), bits)
+        self.eval_("v", "--import", "u/predictions.jsonl", "--control", "none", file=file)  # null where nothing stands before
         answers = [{"question": f"What is {i} plus one?", "gold": i + 1, "split": "fit" if i < 3 else "test"} for i in range(6)]
         file = self.write("a.jsonl", task({"task": "count", "kind": "answer", "answer": "number", "maxTokens": 12,
                                            "chat": True}, answers))

@@ -13,6 +13,7 @@
 #include "agents/evaluation/analysis/retrieval_contest.h"
 #include "agents/evaluation/analysis/splits.h"
 #include "agents/evaluation/analysis/text_contest.h"
+#include "agents/evaluation/analysis/text_table.h"
 
 namespace consort {
 namespace {
@@ -58,6 +59,13 @@ double price(const MemberTable& member, const Splits& splits, bool in_flop) {
   for (const std::size_t i : splits.test)
     sum += in_flop ? member.rows[i]->flop : static_cast<double>(member.rows[i]->tokens);
   return sum;
+}
+
+// Whether a member of a text task gave more than totals: such members can be asked behind a lead-in.
+bool scores_pieces(const MemberTable& member) {
+  return std::all_of(member.rows.begin(), member.rows.end(), [](const PredictionRow* row) {
+    return row == nullptr || !row->byte_logprobs.empty() || !row->text_tokens.ends.empty();
+  });
 }
 
 double fit_score(const Task& task, const MemberTable& member) {
@@ -112,13 +120,17 @@ Status prepare(AnalysisRequest& request) {
 ControlPlan plan_control(const AnalysisRequest& request, int most) {
   const Task& task = *request.task;
   const TaskKind kind = task.kind;
-  if (kind == TaskKind::kText) return {"", 0, "a text has one wording, and its likelihood draws nothing"};
   if (request.members.size() < 2) return {"", 0, "there is one member only"};
   const Splits splits = splits_of(task);
   std::vector<double> scores;
-  for (const MemberTable& m : request.members) scores.push_back(fit_score(task, m));
+  if (kind == TaskKind::kText)
+    scores = text_fit_scores(request);
+  else
+    for (const MemberTable& m : request.members) scores.push_back(fit_score(task, m));
   const std::size_t best = best_place(scores);
   if (best == scores.size()) return {"", 0, "no item is for fitting"};
+  if (kind == TaskKind::kText && !scores_pieces(request.members[best]))
+    return {"", 0, "the best member gives likelihoods of whole texts only, which no lead-in stands before"};
   const bool in_flop = price(request.members[best], splits, true) > 0;
   double all = 0;
   for (const MemberTable& m : request.members) all += price(m, splits, in_flop);

@@ -106,6 +106,122 @@ TEST(TextContest, WithoutBytesOnlyWholeTextsAreMixed) {
   EXPECT_NE(r->find("bayes"), nullptr);
   EXPECT_EQ(r->find("linearPool"), nullptr);
   EXPECT_NEAR(value(*r, "first", "bitsPerByte"), 2, 1e-6);
+  made.task.prompts = {"{text}", "A text:\n{text}"};
+  EXPECT_EQ(plan_control(made.request, 16).copies, 2);  // of the first member, which gives bytes
+  for (PredictionRow& row : made.rows[0]) row.byte_logprobs.clear();
+  EXPECT_THAT(plan_control(made.request, 16).why, HasSubstr("whole texts only"));
+}
+
+TEST(TextContest, TheControlIsTheBestMemberBehindLeadIns) {
+  HandMade made(TaskKind::kText);
+  add_texts(made, 24, 64);
+  made.task.prompts = {"{text}"};
+  EXPECT_EQ(plan_control(made.request, 16).why, "the task has one wording; give 'prompts' in its header");
+  made.task.prompts = {"{text}", "A text:\n{text}", "Again:\n{text}"};
+  const ControlPlan plan = plan_control(made.request, 16);
+  EXPECT_EQ(plan.member, "first");  // as good as the other
+  EXPECT_EQ(plan.copies, 2);
+  for (const char* name : {"first #1", "first #2"})  // behind a lead-in it knows what it did not
+    made.member(
+        name,
+        [&](PredictionRow& row, std::size_t) {
+          for (std::size_t b = 0; b < 64; ++b)
+            row.byte_logprobs.push_back(std::log((b < 32) == (name[7] == '1') ? 0.5f : 0.125f));
+          row.scores = {-1};
+          row.bytes = {64, 64};
+        },
+        true);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  const TableEntry* control = r->find("2 x first wordings, linearPool");
+  ASSERT_NE(control, nullptr);
+  EXPECT_EQ(control->role, Role::kControl);
+  EXPECT_DOUBLE_EQ(control->flop, 200);
+  EXPECT_NEAR(value(*r, "2 x first wordings, linearPool", "bitsPerByte"), -std::log2((0.5 + 0.125) / 2),
+              1e-6);
+  EXPECT_NEAR(value(*r, "2 x first wordings, bayes", "bitsPerByte"), 2, 1e-6);
+  // The control that is best on the fit split is the rival: it follows what knows, as the ensemble does.
+  std::size_t against = 0;
+  for (const Comparison& c : r->comparisons)
+    if (c.role == "same compute") {
+      ++against;
+      EXPECT_EQ(c.against, "2 x first wordings, fixedShare");
+      if (c.entry == "fixedShare") EXPECT_NEAR(c.difference.value, 0, 1e-9);
+    }
+  EXPECT_EQ(against, 4u);
+}
+
+// Both members' tokens are two bytes long. At each token one of them knows what comes, and its entropy says
+// so.
+void add_tokens(HandMade& made, std::size_t texts, std::size_t tokens, bool doubt) {
+  for (std::size_t i = 0; i < texts; ++i) made.item(i < texts / 2 ? kFitSplit : kTestSplit).text = "x";
+  for (const char* name : {"first", "second"})
+    made.member(name, [&](PredictionRow& row, std::size_t i) {
+      double sum = 0;
+      for (std::size_t t = 0; t < tokens; ++t) {
+        const bool knows = ((i * 7919 + t * 104729) / 8 % 3 == 1) == (name[0] == 'f');
+        TextTokens& said = row.text_tokens;
+        said.ends.push_back(static_cast<std::int64_t>(2 * t + 2));
+        said.logprobs.push_back(knows ? std::log(0.5) : std::log(0.02));
+        sum += said.logprobs.back();
+        if (!doubt) continue;
+        said.entropies.push_back(knows ? 0.7f : 4.0f);
+        said.firsts.push_back(0.5f);
+        said.seconds.push_back(0.1f);
+        said.guesses.push_back(-1);
+      }
+      row.scores = {sum};
+      row.bytes.assign(2, static_cast<std::int64_t>(2 * tokens));
+    });
+}
+
+TEST(TextContest, AGateFollowsTheMemberThatIsSureOfItsToken) {
+  HandMade made(TaskKind::kText);
+  add_tokens(made, 24, 60, true);
+  const auto r = made.results();
+  ASSERT_TRUE(r) << r.error().line();
+  EXPECT_EQ(r->find("linearPool"), nullptr);  // over pieces between tokens it would be no code
+  const double gated = value(*r, "gated", "bitsPerByte");
+  EXPECT_LT(gated, value(*r, "fixedShare fitted", "bitsPerByte") - 0.2);
+  EXPECT_GT(gated, 0.5);  // to know costs a bit a token, half a bit a byte
+  EXPECT_LT(gated, 0.6) << write_json(r->find("gated")->parameters);
+  EXPECT_EQ(r->chosen, "gated");
+  const Value& parameters = r->find("gated")->parameters;
+  EXPECT_THAT(parameters.get("features").as_string(), HasSubstr("doubt"));
+  const Value weights = parameters.get("weights");
+  EXPECT_NEAR(weights.get("first").as_number() + weights.get("second").as_number(), 1, 1e-9);
+  EXPECT_LE(value(*r, "fixedShare fitted", "bitsPerByte"), value(*r, "fixedShare", "bitsPerByte") + 1e-9);
+}
+
+TEST(TextContest, WithoutDoubtOfEveryRowThereIsNoGate) {
+  for (const bool doubt : {false, true}) {
+    HandMade made(TaskKind::kText);
+    add_tokens(made, 24, 20, doubt);
+    if (doubt) {
+      TextTokens& one = made.rows[1][20].text_tokens;
+      for (auto* list : {&one.entropies, &one.firsts, &one.seconds}) list->clear();
+      one.guesses.clear();
+    }
+    const auto r = made.results();
+    ASSERT_TRUE(r) << r.error().line();
+    EXPECT_EQ(r->find("gated"), nullptr);
+    EXPECT_NE(r->find("fixedShare fitted"), nullptr);
+    EXPECT_THAT(r->notes, Contains(HasSubstr("no gate: it looks at what every member expected")));
+  }
+}
+
+TEST(TextContest, TokensThatDoNotFitTheTextAreNamed) {
+  HandMade made(TaskKind::kText);
+  add_tokens(made, 24, 20, true);
+  const auto error = [&] {
+    const auto r = made.results();
+    return r ? std::string("accepted") : r.error().line();
+  };
+  made.rows[1][20].text_tokens.ends.back() += 1;
+  EXPECT_THAT(error(), HasSubstr("different lengths"));
+  made.rows[1][20].text_tokens.ends.back() -= 1;
+  made.rows[1][20].text_tokens.ends[3] = 1000;
+  EXPECT_THAT(error(), HasSubstr("second, item item-21"));
 }
 
 TEST(PairContest, MarksAndNumbers) {

@@ -118,7 +118,11 @@ void set_best_member(Contest& contest, std::size_t place) {
 }
 
 void set_control(Contest& contest) {
-  set_best(contest.best_control, contest.contestants.back().entry, contest);
+  set_control(contest, contest.contestants.size() - 1);
+}
+
+void set_control(Contest& contest, std::size_t place) {
+  set_best(contest.best_control, contest.contestants[place].entry, contest);
 }
 
 Contestant wordings_of(const AnalysisRequest& request, const Splits& splits, const std::string& member,

@@ -37,8 +37,9 @@ Contestant oracle_of(const AnalysisRequest& request, const Splits& splits, std::
 
 // The contestant at `place` is the best member by every tested measure.
 void set_best_member(Contest& contest, std::size_t place);
-// The last contestant is the control of the same compute, by every tested measure.
+// The last contestant, or the one at `place`, is the control of the same compute, by every tested measure.
 void set_control(Contest& contest);
+void set_control(Contest& contest, std::size_t place);
 // That control where it is `member` in the wordings of request.control, with its cost; what it says is added
 // by the caller.
 Contestant wordings_of(const AnalysisRequest& request, const Splits& splits, const std::string& member,

@@ -5,7 +5,8 @@
 
 namespace consort {
 
-// Members, mixtures over whole texts and byte by byte, the oracle. See analysis.h, make_contest.
+// Members, mixtures over whole texts and piece by piece, the control, the oracle. See analysis.h,
+// make_contest.
 Result<Contest> text_contest(const AnalysisRequest& request);
 std::vector<std::string> text_strategy_names();
 

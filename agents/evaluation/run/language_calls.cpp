@@ -47,7 +47,9 @@ class LanguageCalls final : public MemberCalls {
       CONSORT_TRY(text, whole_text(item));
       all.emplace_back("text", bytes_digest(text));
       all.emplace_back("context", task_.context);
-      all.emplace_back("covers", true);
+      all.emplace_back("covers", by_bytes());
+      if (!by_bytes()) all.emplace_back("doubt", true);
+      if (variant > 0) all.emplace_back("leadIn", *lead_in(wording(task_, variant)));
       return value_digest(Value::object(std::move(all)));
     }
     all.emplace_back("prompt", fill_prompt(wording(task_, variant), item));
@@ -70,13 +72,15 @@ class LanguageCalls final : public MemberCalls {
       case TaskKind::kAnswer:
         return ask_answers(items, variant, seed);
       case TaskKind::kText:
-        return ask_texts(items);
+        return ask_texts(items, variant);
       default:
         return ask_choices(items, variant);
     }
   }
 
  private:
+  bool by_bytes() const { return task_.pieces == TextPieces::kBytes; }
+
   // The options behind the separator; a chat template ends with its own.
   std::vector<std::string> continuations(const TaskItem& item) const {
     std::vector<std::string> out;
@@ -160,25 +164,41 @@ class LanguageCalls final : public MemberCalls {
     return out;
   }
 
-  // Every byte's probability, so that members of any tokenizers can be mixed; models without such covers give
-  // the likelihood of their tokens.
-  Result<MemberAnswers> ask_texts(const std::vector<const TaskItem*>& items) {
+  // What members of any tokenizers can be mixed by: every byte's probability, or that of the tokens with
+  // their ends and what was expected there. Models that cannot say this give the likelihood of their tokens.
+  Result<MemberAnswers> ask_texts(const std::vector<const TaskItem*>& items, int variant) {
     MemberAnswers out;
     for (const TaskItem* item : items) {
       CONSORT_TRY(text, whole_text(*item));
       ScoreBytesRequest request;
       request.text = text;
       request.context = task_.context;
+      request.covers = by_bytes();
+      request.doubt = !by_bytes();
+      if (variant > 0) {
+        request.prompt.emplace().text = *lead_in(wording(task_, variant));
+        request.prompt->parse_special = false;
+      }
       auto result = wait_on(host_.io, score_bytes(model_, std::move(request), host_.request()));
-      if (!result && result.error().kind == ErrorKind::kUnsupported) {
+      if (!result && variant == 0 && result.error().kind == ErrorKind::kUnsupported) {
         CONSORT_TRY(row, ask_tokens(std::move(text), *item));
         out.rows.push_back(std::move(row));
         continue;
       }
       if (!result) return tl::unexpected<Error>(of_item(std::move(result.error()), *item));
-      out.rows.push_back(row_of_bytes(*result, text.size()));
+      PredictionRow row = row_of_bytes(*result, text.size());
+      if (!by_bytes()) row.text_tokens = tokens_of(std::move(*result));
+      out.rows.push_back(std::move(row));
     }
     return out;
+  }
+
+  static TextTokens tokens_of(ScoreBytesResult result) {
+    const auto floats = [](const std::vector<double>& list) {
+      return std::vector<float>(list.begin(), list.end());
+    };
+    return {std::move(result.token_ends), std::move(result.token_logprobs), floats(result.entropies),
+            floats(result.firsts),        floats(result.seconds),           std::move(result.guesses)};
   }
 
   // scores: of the tokens; bytes: those that they cover, and all.

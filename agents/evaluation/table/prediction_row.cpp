@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "memory/base/text.h"
 #include "memory/store/record.h"
@@ -12,7 +13,7 @@
 namespace consort {
 namespace {
 
-constexpr std::uint8_t kRowVersion = 1;
+constexpr std::uint8_t kRowVersion = 2;  // 1: without text_tokens
 
 const Schema& row_schema() {
   static const Schema schema = [] {
@@ -67,6 +68,49 @@ void add_lists(Value::Object& out, const PredictionRow& row) {
   if (!row.scores.empty()) out.emplace_back("scores", numbers(row.scores));
   if (!row.bytes.empty()) out.emplace_back("bytes", numbers(row.bytes));
   if (!row.byte_logprobs.empty()) out.emplace_back("byte_logprobs", numbers(row.byte_logprobs));
+  const TextTokens& t = row.text_tokens;
+  if (!t.ends.empty()) out.emplace_back("token_ends", numbers(t.ends));
+  if (!t.logprobs.empty()) out.emplace_back("token_logprobs", numbers(t.logprobs));
+  if (!t.has_doubt()) return;
+  out.emplace_back("token_entropies", numbers(t.entropies));
+  out.emplace_back("token_firsts", numbers(t.firsts));
+  out.emplace_back("token_seconds", numbers(t.seconds));
+  out.emplace_back("token_guesses", numbers(t.guesses));
+}
+
+// Absent: empty; null in it: NaN.
+template <typename T>
+std::vector<T> list_at(const Value& v, std::string_view key) {
+  std::vector<T> out;
+  if (const Value* list = v.find(key))
+    for (const Value& n : list->as_array())
+      out.push_back(n.is_null() ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(n.as_number()));
+  return out;
+}
+
+template <typename T>
+void write_blob(RecordWriter& w, const std::vector<T>& list) {
+  std::string blob(list.size() * sizeof(T), '\0');
+  if (!blob.empty()) std::memcpy(blob.data(), list.data(), blob.size());
+  w.bytes(blob);
+}
+
+template <typename T>
+bool read_blob(RecordReader& r, std::vector<T>& list) {
+  const std::string_view blob = r.bytes();
+  if (!r.ok() || blob.size() % sizeof(T) != 0) return false;
+  list.resize(blob.size() / sizeof(T));
+  if (!blob.empty()) std::memcpy(list.data(), blob.data(), blob.size());
+  return true;
+}
+
+// The count is checked against what is left before anything is reserved.
+bool read_integers(RecordReader& r, std::vector<std::int64_t>& list) {
+  const std::uint64_t count = r.varint();
+  if (!r.ok() || count > r.left()) return false;
+  list.resize(count);
+  for (std::int64_t& v : list) v = r.zigzag();
+  return r.ok();
 }
 
 void write_lists(RecordWriter& w, const PredictionRow& row) {
@@ -74,31 +118,40 @@ void write_lists(RecordWriter& w, const PredictionRow& row) {
   for (const double v : row.scores) w.f64(v);
   w.varint(row.bytes.size());
   for (const std::int64_t v : row.bytes) w.zigzag(v);
-  std::string blob(row.byte_logprobs.size() * sizeof(float), '\0');
-  if (!blob.empty()) std::memcpy(blob.data(), row.byte_logprobs.data(), blob.size());
-  w.bytes(blob);
+  write_blob(w, row.byte_logprobs);
 }
 
-// Counts are checked against what is left before anything is reserved.
+void write_tokens(RecordWriter& w, const TextTokens& t) {
+  w.varint(t.ends.size());
+  for (const std::int64_t v : t.ends) w.zigzag(v);
+  write_blob(w, t.logprobs);
+  for (const auto* list : {&t.entropies, &t.firsts, &t.seconds}) write_blob(w, *list);
+  w.varint(t.guesses.size());
+  for (const std::int64_t v : t.guesses) w.zigzag(v);
+}
+
 bool read_lists(RecordReader& r, PredictionRow& row) {
   const std::uint64_t scores = r.varint();
   if (!r.ok() || scores > r.left() / 8) return false;
   row.scores.resize(scores);
   for (double& v : row.scores) v = r.f64();
-  const std::uint64_t bytes = r.varint();
-  if (!r.ok() || bytes > r.left()) return false;
-  row.bytes.resize(bytes);
-  for (std::int64_t& v : row.bytes) v = r.zigzag();
-  const std::string_view blob = r.bytes();
-  if (!r.ok() || blob.size() % sizeof(float) != 0) return false;
-  row.byte_logprobs.resize(blob.size() / sizeof(float));
-  if (!blob.empty()) std::memcpy(row.byte_logprobs.data(), blob.data(), blob.size());
-  return true;
+  return read_integers(r, row.bytes) && read_blob(r, row.byte_logprobs);
+}
+
+bool read_tokens(RecordReader& r, TextTokens& t) {
+  return read_integers(r, t.ends) && read_blob(r, t.logprobs) && read_blob(r, t.entropies) &&
+         read_blob(r, t.firsts) && read_blob(r, t.seconds) && read_integers(r, t.guesses) && t.consistent();
 }
 
 }  // namespace
 
 static_assert(std::endian::native == std::endian::little, "stored floats are little-endian");
+
+bool TextTokens::consistent() const {
+  const std::size_t doubt = entropies.size();
+  return logprobs.size() == ends.size() && (doubt == 0 || doubt == ends.size()) && firsts.size() == doubt &&
+         seconds.size() == doubt && guesses.size() == doubt;
+}
 
 std::string vector_name(const std::vector<float>& values) {
   const std::string_view bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
@@ -148,12 +201,14 @@ Result<PredictionRow> prediction_row_from(const Value& v) {
   row.answer_raw = text_at(v, "answer_raw");
   row.answer = text_at(v, "answer");
   row.reason = text_at(v, "reason");
-  if (const Value* list = v.find("scores"))
-    for (const Value& n : list->as_array()) row.scores.push_back(n.as_number());
-  if (const Value* list = v.find("bytes"))
-    for (const Value& n : list->as_array()) row.bytes.push_back(static_cast<std::int64_t>(n.as_number()));
-  if (const Value* list = v.find("byte_logprobs"))
-    for (const Value& n : list->as_array()) row.byte_logprobs.push_back(static_cast<float>(n.as_number()));
+  row.scores = list_at<double>(v, "scores");
+  row.bytes = list_at<std::int64_t>(v, "bytes");
+  row.byte_logprobs = list_at<float>(v, "byte_logprobs");
+  row.text_tokens = {list_at<std::int64_t>(v, "token_ends"), list_at<double>(v, "token_logprobs"),
+                     list_at<float>(v, "token_entropies"),   list_at<float>(v, "token_firsts"),
+                     list_at<float>(v, "token_seconds"),     list_at<std::int64_t>(v, "token_guesses")};
+  if (!row.text_tokens.consistent())
+    return fail(ErrorKind::kInvalid, "the lists about a text's tokens differ in length", "/token_ends");
   if (const Value* entropy = v.find("entropy")) row.entropy = entropy->as_number();
   row.embedding = text_at(v, "embedding");
   row.tokens = integer_at(v, "tokens");
@@ -172,6 +227,7 @@ std::string encode_row(const PredictionRow& row) {
   write_lists(w, row);
   w.u8(row.entropy ? 1 : 0).f64(row.entropy.value_or(0)).bytes(row.embedding);
   w.zigzag(row.tokens).f64(row.milliseconds).f64(row.flop).bytes(row.kernel_path).varint(row.seed);
+  write_tokens(w, row.text_tokens);
   return w.take();
 }
 
@@ -202,7 +258,8 @@ Result<PredictionRow> decode_row(std::string_view bytes) {
   row.flop = r.f64();
   row.kernel_path = r.bytes();
   row.seed = r.varint();
-  if (!lists || version == 0 || kind > static_cast<std::uint8_t>(TaskKind::kRetrieval))
+  const bool tokens = version < 2 || read_tokens(r, row.text_tokens);
+  if (!lists || !tokens || version == 0 || kind > static_cast<std::uint8_t>(TaskKind::kRetrieval))
     return fail(ErrorKind::kCorrupt, "a damaged prediction row", "store");
   CONSORT_CHECK_OK(r.finish("prediction row"));
   return row;

@@ -79,6 +79,20 @@ void add_numbers(Arrays& out, const std::vector<PredictionRow>& rows) {
       +[](const PredictionRow& r) { return r.entropy.value_or(std::numeric_limits<double>::quiet_NaN()); });
 }
 
+void add_tokens(Arrays& out, const std::vector<PredictionRow>& rows) {
+  const auto column = [&]<typename T>(const char* name, std::vector<T> TextTokens::*list) {
+    Ragged<T> ragged;
+    for (const PredictionRow& row : rows) ragged.add(row.text_tokens.*list);
+    add_ragged(out, name, ragged);
+  };
+  column("token_ends", &TextTokens::ends);
+  column("token_logprobs", &TextTokens::logprobs);
+  column("token_entropies", &TextTokens::entropies);
+  column("token_firsts", &TextTokens::firsts);
+  column("token_seconds", &TextTokens::seconds);
+  column("token_guesses", &TextTokens::guesses);
+}
+
 Status add_vectors(Arrays& out, const std::vector<PredictionRow>& rows, const VectorSource& source) {
   std::map<std::int64_t, std::vector<float>> by_dimension;
   std::vector<std::int64_t> place(rows.size(), -1), dimension(rows.size(), 0);
@@ -124,7 +138,8 @@ std::string table_json_lines(const std::vector<PredictionRow>& rows) {
 std::string table_csv(const std::vector<PredictionRow>& rows) {
   std::string out =
       "item,member,variant,split,kind,prompt_hash,weights_digest,answer_raw,answer,reason,scores,bytes,"
-      "byte_logprobs,entropy,embedding,tokens,flop,kernel_path,seed\r\n";
+      "byte_logprobs,token_ends,token_logprobs,token_entropies,token_firsts,token_seconds,token_guesses,"
+      "entropy,embedding,tokens,flop,kernel_path,seed\r\n";
   for (const PredictionRow& r : rows) {
     const std::string cells[] = {csv_cell(readable(r.item)),
                                  csv_cell(readable(r.member)),
@@ -139,6 +154,12 @@ std::string table_csv(const std::vector<PredictionRow>& rows) {
                                  list_cell(r.scores),
                                  list_cell(r.bytes),
                                  list_cell(r.byte_logprobs),
+                                 list_cell(r.text_tokens.ends),
+                                 list_cell(r.text_tokens.logprobs),
+                                 list_cell(r.text_tokens.entropies),
+                                 list_cell(r.text_tokens.firsts),
+                                 list_cell(r.text_tokens.seconds),
+                                 list_cell(r.text_tokens.guesses),
                                  r.entropy ? fmt::format("{}", *r.entropy) : std::string(),
                                  r.embedding,
                                  std::to_string(r.tokens),
@@ -174,6 +195,7 @@ Result<std::string> table_npz(const std::vector<PredictionRow>& rows, const Vect
   add_ragged(arrays, "scores", scores);
   add_ragged(arrays, "bytes", bytes);
   add_ragged(arrays, "byte_logprobs", byte_logprobs);
+  add_tokens(arrays, rows);
   CONSORT_CHECK_OK(add_vectors(arrays, rows, vectors));
   return npz(arrays);
 }

@@ -21,10 +21,11 @@ std::string timings_csv(const std::vector<PredictionRow>& rows);
 using VectorSource = std::function<Result<std::vector<float>>(const std::string& name)>;
 // Arrays over the R rows: item, member, split, kind, answer, reason, kernel_path (texts); variant, tokens,
 // seed (i8); flop, entropy (f8, NaN where there is none). Lists of different lengths lie one behind the
-// other: scores (f8) with scores_offsets (i8, R + 1), bytes (i8), byte_logprobs (f4) likewise. Vectors of one
-// length D that rows refer to: vectors_D (f4, [n, D]); embedding_row (i8) is the row's place there, -1
-// without one, embedding_dimension (i8) its D, 0 without one. numpy.load(...) reads it without pickles.
-// Errors: those of the source; kInvalid above 4 GiB.
+// other: scores (f8) with scores_offsets (i8, R + 1), bytes (i8), byte_logprobs (f4) likewise, and of texts
+// by tokens token_ends, token_guesses (i8), token_logprobs (f8), token_entropies, _firsts, _seconds (f4).
+// Vectors of one length D that rows refer to: vectors_D (f4, [n, D]); embedding_row (i8) is the row's place
+// there, -1 without one, embedding_dimension (i8) its D, 0 without one. numpy.load(...) reads it without
+// pickles. Errors: those of the source; kInvalid above 4 GiB.
 Result<std::string> table_npz(const std::vector<PredictionRow>& rows, const VectorSource& vectors);
 
 // One cell of a CSV line, quoted where RFC 4180 asks for it.

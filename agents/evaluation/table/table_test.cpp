@@ -25,6 +25,7 @@ PredictionRow sample(std::string item, std::string member) {
   row.scores = {-0.1 / 3, -2.5};
   row.bytes = {4, 9};
   row.byte_logprobs = {-0.5f, -1.25f};
+  row.text_tokens = {{1, 3}, {-0.25, -1.0 / 3}, {0.5f, 1.5f}, {0.75f, 0.5f}, {0.125f, 0.25f}, {-1, 'x'}};
   row.entropy = 0.3;
   row.tokens = 12;
   row.milliseconds = 3.5;
@@ -50,8 +51,34 @@ TEST(PredictionRow, ComesBackFromBytesAndFromJson) {
   ASSERT_EQ(read->size(), 2u);
   EXPECT_EQ((*read)[0].scores, row.scores);
   EXPECT_EQ((*read)[0].byte_logprobs, row.byte_logprobs);
+  EXPECT_EQ((*read)[0].text_tokens.logprobs, row.text_tokens.logprobs);
+  EXPECT_EQ((*read)[0].text_tokens.firsts, row.text_tokens.firsts);
   EXPECT_EQ((*read)[0].milliseconds, 0);  // no part of what is compared
   EXPECT_EQ(row_fingerprint((*read)[0]), row_fingerprint(row));
+}
+
+TEST(PredictionRow, WhatNothingStandsBeforeIsNullInJson) {
+  PredictionRow row = sample("1", "a");
+  row.byte_logprobs[0] = row.text_tokens.entropies[0] = std::nanf("");
+  row.text_tokens.logprobs[0] = std::nan("");
+  const auto read = table_from_json_lines(table_json_lines({row}), "x.jsonl");
+  ASSERT_TRUE(read) << read.error().line();
+  const PredictionRow& back = read->front();
+  EXPECT_TRUE(std::isnan(back.byte_logprobs[0]) && std::isnan(back.text_tokens.logprobs[0]));
+  EXPECT_TRUE(std::isnan(back.text_tokens.entropies[0]));
+  EXPECT_EQ(back.text_tokens.guesses, row.text_tokens.guesses);
+  EXPECT_EQ(table_json_lines(*read), table_json_lines({row}));
+}
+
+TEST(PredictionRow, RowsOfTheFirstVersionAreRead) {
+  PredictionRow row = sample("1", "a");
+  row.text_tokens = {};
+  std::string old = encode_row(row);
+  old.resize(old.size() - 6);  // the six empty lists of the second version
+  old[0] = 1;
+  const auto back = decode_row(old);
+  ASSERT_TRUE(back) << back.error().line();
+  EXPECT_EQ(to_value(*back, true), to_value(row, true));
 }
 
 TEST(PredictionRow, WrongLinesAreNamed) {
@@ -63,6 +90,8 @@ TEST(PredictionRow, WrongLinesAreNamed) {
   EXPECT_THAT(error("\n{\"item\": \"a\", \"member\": \"m\", \"scores\": [1, \"x\"]}\n"),
               HasSubstr("line 2 /scores/1"));
   EXPECT_THAT(error("{\"item\": \"a\", \"member\": \"m\", \"flops\": 1}"), HasSubstr("flops"));
+  EXPECT_THAT(error("{\"item\": \"a\", \"member\": \"m\", \"token_ends\": [1, 2], \"token_logprobs\": [-1]}"),
+              HasSubstr("/token_ends: the lists about a text's tokens differ in length"));
   EXPECT_THAT(error("nonsense"), HasSubstr("line 1"));
   EXPECT_EQ(error(""), "accepted");
 }
@@ -148,7 +177,8 @@ TEST(TableExport, CsvQuotesAndNpzHoldsEveryArray) {
                               [&](const std::string&) -> Result<std::vector<float>> { return values; });
   ASSERT_TRUE(file);
   for (const char* name :
-       {"item", "member", "scores", "scores_offsets", "byte_logprobs", "vectors_2", "embedding_row"})
+       {"item", "member", "scores", "scores_offsets", "byte_logprobs", "token_ends", "token_logprobs",
+        "token_entropies", "token_firsts", "token_seconds", "token_guesses", "vectors_2", "embedding_row"})
     EXPECT_THAT(*file, HasSubstr(std::string(name) + ".npy"));
   EXPECT_EQ(*file, *table_npz({row, sample("2", "b")},
                               [&](const std::string&) -> Result<std::vector<float>> { return values; }));

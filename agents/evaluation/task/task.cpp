@@ -77,6 +77,13 @@ void draw_items(Task& task, std::size_t most, std::uint64_t seed) {
   task.items = std::move(kept);
 }
 
+std::optional<std::string> lead_in(std::string_view wording) {
+  if (!wording.ends_with(kTextPart)) return std::nullopt;
+  wording.remove_suffix(kTextPart.size());
+  if (wording.find(kTextPart) != std::string_view::npos) return std::nullopt;
+  return std::string(wording);
+}
+
 std::string fill_prompt(std::string_view wording, const TaskItem& item) {
   std::string out;
   while (!wording.empty()) {

@@ -22,6 +22,7 @@ inline constexpr const char* kTestSplit = "test";    // reported
 
 enum class LabelInput : std::uint8_t { kText, kImage, kFile, kSmiles };
 enum class LabelHead : std::uint8_t { kNeighbours, kCentroid, kProbe };
+enum class TextPieces : std::uint8_t { kBytes, kTokens };
 
 struct TaskItem {
   std::string id, split, group;      // split: empty until deal_splits; group: empty = the item stands alone
@@ -54,7 +55,8 @@ struct Task {
   int max_tokens = 256;
   std::vector<std::string> stop;
   int context = 0;
-  std::vector<std::string> labels;  // labels: sorted, or as the header has them
+  TextPieces pieces = TextPieces::kBytes;  // text: what members are asked for
+  std::vector<std::string> labels;         // labels: sorted, or as the header has them
   LabelHead head = LabelHead::kNeighbours;
   int neighbours = 10;
   std::vector<TaskDocument> documents;  // retrieval
@@ -92,5 +94,10 @@ void draw_items(Task& task, std::size_t most, std::uint64_t seed);
 
 // A wording filled with an item: {question} and {text} by its text, {options} by lettered lines.
 std::string fill_prompt(std::string_view wording, const TaskItem& item);
+
+// What a wording of a text puts in front of it: all before its one {text}, which ends it. none: it is no such
+// wording.
+inline constexpr std::string_view kTextPart = "{text}";
+std::optional<std::string> lead_in(std::string_view wording);
 
 }  // namespace consort

@@ -46,6 +46,9 @@ std::vector<std::string> default_prompts(TaskKind kind) {
               "Here is a question and its answer.\n{question}\nThe answer is:"};
     case TaskKind::kAnswer:
       return {"{question}"};
+    case TaskKind::kText:
+      return {"{text}", "The following text was found in a file.\n\n{text}", "[...]\n{text}",
+              "Here is a document, complete and unchanged:\n\n{text}"};
     case TaskKind::kPairs:
     case TaskKind::kRetrieval:
       return {"{text}", "query: {text}", "Sentence: {text}", "Meaning of the text: {text}"};
@@ -107,6 +110,7 @@ class Reader {
     t.source = text_or(*v, "source");
     t.prompts = texts_of(*v, "prompts");
     if (t.prompts.empty()) t.prompts = default_prompts(t.kind);
+    if (t.kind == TaskKind::kText && !check_lead_ins(number)) return false;
     t.separator = text_or(*v, "separator", " ");
     t.per_byte = text_or(*v, "score", "sum") == "perByte";
     t.chat = v->get("chat") == Value(true);
@@ -114,6 +118,7 @@ class Reader {
     t.max_tokens = integer_or(*v, "maxTokens", 256);
     t.stop = texts_of(*v, "stop");
     t.context = integer_or(*v, "context", 0);
+    t.pieces = text_or(*v, "pieces", "bytes") == "tokens" ? TextPieces::kTokens : TextPieces::kBytes;
     t.labels = texts_of(*v, "labels");
     labels_given_ = !t.labels.empty();
     const std::string head = text_or(*v, "head", "knn");
@@ -122,6 +127,20 @@ class Reader {
                                   : LabelHead::kProbe;
     t.neighbours = integer_or(*v, "neighbours", 10);
     item_schema_.emplace(compiled(task_kind_name(t.kind)));
+    return true;
+  }
+
+  // A text is scored as it is, so that a wording can only stand in front of it; the task's own is the text.
+  bool check_lead_ins(std::size_t number) {
+    const std::vector<std::string>& prompts = out_.task.prompts;
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      const auto lead = lead_in(prompts[i]);
+      if (lead && (i > 0 || lead->empty())) continue;
+      find(number, "/prompts/" + std::to_string(i),
+           i == 0 ? "the first wording of a text is '{text}' alone"
+                  : "a wording of a text ends with {text} and has it once");
+      return false;
+    }
     return true;
   }
 

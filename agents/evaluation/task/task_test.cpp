@@ -75,6 +75,27 @@ TEST(Task, OtherKinds) {
   EXPECT_NE(findings(r), "none");
 }
 
+TEST(Task, WordingsOfATextStandInFrontOfIt) {
+  const std::string item = "{\"text\": \"x\"}\n";
+  const auto with = [&](const std::string& more) {
+    return read_task("{\"task\": \"t\", \"kind\": \"text\"" + more + "}\n" + item);
+  };
+  auto r = with("");
+  ASSERT_EQ(findings(r), "none");
+  EXPECT_EQ(r.task.pieces, TextPieces::kBytes);
+  ASSERT_EQ(r.task.prompts.size(), 4u);
+  EXPECT_EQ(lead_in(r.task.prompts[0]), "");
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_GT(lead_in(r.task.prompts[i])->size(), 3u);
+  r = with(", \"pieces\": \"tokens\", \"prompts\": [\"{text}\", \"Read {this}:\\n{text}\"]");
+  ASSERT_EQ(findings(r), "none");
+  EXPECT_EQ(r.task.pieces, TextPieces::kTokens);
+  EXPECT_EQ(lead_in(r.task.prompts[1]), "Read {this}:\n");
+  EXPECT_THAT(findings(with(", \"prompts\": [\"Read: {text}\"]")), HasSubstr("/prompts/0"));
+  EXPECT_THAT(findings(with(", \"prompts\": [\"{text}\", \"{text} {text}\"]")), HasSubstr("/prompts/1"));
+  EXPECT_THAT(findings(with(", \"prompts\": [\"{text}\", \"no part\"]")), HasSubstr("ends with {text}"));
+  EXPECT_THAT(findings(with(", \"pieces\": \"words\"")), HasSubstr("line 1 /pieces"));
+}
+
 TEST(Task, SplitsKeepGroupsTogetherAndDoNotDependOnNeighbours) {
   Task task;
   for (int i = 0; i < 400; ++i) {
