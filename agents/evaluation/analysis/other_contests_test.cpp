@@ -146,7 +146,9 @@ TEST(TextContest, TheControlIsTheBestMemberBehindLeadIns) {
     if (c.role == "same compute") {
       ++against;
       EXPECT_EQ(c.against, "2 x first wordings, fixedShare");
-      if (c.entry == "fixedShare") EXPECT_NEAR(c.difference.value, 0, 1e-9);
+      if (c.entry == "fixedShare") {
+        EXPECT_NEAR(c.difference.value, 0, 1e-9);
+      }
     }
   EXPECT_EQ(against, 4u);
 }

@@ -104,7 +104,9 @@ TEST(PredictionRow, DamagedRecordsAreRefusedNeverRead) {
     for (int k = 0; k < 3; ++k) bad[random() % bad.size()] = static_cast<char>(random());
     if (i % 3 == 0) bad.resize(random() % bad.size());
     const auto row = decode_row(bad);
-    if (row) EXPECT_LE(row->scores.size(), good.size());
+    if (row) {
+      EXPECT_LE(row->scores.size(), good.size());
+    }
   }
   EXPECT_FALSE(decode_row(""));
   EXPECT_FALSE(decode_row("\x63rest"));

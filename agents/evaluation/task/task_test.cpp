@@ -111,7 +111,9 @@ TEST(Task, SplitsKeepGroupsTogetherAndDoNotDependOnNeighbours) {
   int fit = 0;
   for (std::size_t i = 0; i < task.items.size(); ++i) {
     EXPECT_EQ(task.items[i].split, task.items[i / 4 * 4].split);
-    if (i < 200) EXPECT_EQ(task.items[i].split, half.items[i].split);
+    if (i < 200) {
+      EXPECT_EQ(task.items[i].split, half.items[i].split);
+    }
     fit += task.items[i].split == kFitSplit;
   }
   EXPECT_NEAR(fit, 120, 60);
