@@ -49,6 +49,24 @@ class Mixtures(Case):
         greedy, beam = (self.mix("--temperature", 0, "--pool", "linear", "--beams", n) for n in (1, 4))
         self.assertGreaterEqual(beam["combined"]["logprob"], greedy["combined"]["logprob"] - 1e-9)
 
+    def test_a_drafter_changes_no_text(self):
+        greedy, drawn = ("--temperature", 0), ("--temperature", 1, "--seed", 3, "--accept", "same")
+        for how, plain in ((greedy, self.mix(*greedy)), (drawn, self.mix("--temperature", 1, "--seed", 3))):
+            for drafter in (SMOLLM, GEMMA):
+                out = self.mix(*how, "--drafter", drafter, "--draft-bytes", 8)
+                self.assertEqual(out["answer"], plain["answer"])
+                self.assertEqual(out["combined"]["logprob"], plain["combined"]["logprob"])
+                counts = out["combined"]["speculation"]
+                self.assertEqual(counts["drafter"], drafter)
+                self.assertGreater(counts["kept"], 0)
+                self.assertGreaterEqual(counts["drafted"], counts["kept"])
+        # Speculative sampling from one model: the drafter has no say, the text is the other's own.
+        own = self.json_("generate", "--model", GEMMA, *PROMPT, "--temperature", 0, "--max-tokens", 5)["text"]
+        out = self.mix("--temperature", 0, "--pool", "linear", "--weights", "0,1", "--drafter", SMOLLM)
+        self.assertEqual(out["answer"][:len(own)], own)
+        self.problem("ensemble", "generate", "--members", BOTH, "--combine", "byteMixture", *PROMPT,
+                     "--drafter", "nobody", expect=3, kind="invalid")
+
     def test_one_member_is_the_model_itself(self):
         own = self.json_("generate", "--model", SMOLLM, *PROMPT, "--temperature", 0, "--max-tokens", 5)["text"]
         out = self.mix("--temperature", 0, members=SMOLLM)
@@ -124,6 +142,40 @@ class Unite(Case):
         report = self.unite("--on-member-error", "report", "--temperature", 0, "--max-tokens", 4,
                             members=f"{SMOLLM},no-such-model")
         self.assertEqual(report["missing"], ["no-such-model"])
+
+
+class Fusion(Case):
+    FILE = SOURCE / "configs/workflows/evidence-contrast.json"
+    PASSAGE = ("The harbour of Tornes was closed for ships longer than forty metres in 1931 because the quay had sunk. "
+               "Since then the ferry from Lurvik lands at the old mill.")
+
+    def ask(self, name, **options):
+        document = json.loads(self.FILE.read_text())
+        call = document["do"][0]["answer"]
+        call["with"]["options"] = options
+        call["output"]["as"] = "${ . }"
+        return self.json_("run", self.write(name + ".json", document), "--input", f"passage={self.PASSAGE}",
+                          "--input", "question=Where does the ferry from Lurvik land?")["output"]
+
+    def test_a_passage_is_held_against_its_absence(self):
+        contrast, mean = self.ask("contrast", pool="contrast"), self.ask("mean", pool="linear")
+        for out in (contrast, mean):
+            self.assertEqual([m["name"] for m in out["members"]], ["with", "without"])
+            self.assertGreater(out["signals"]["disagreement"], 0)
+            self.assertGreaterEqual(out["combined"]["tokens"], out["usage"]["completionTokens"])
+        self.assertIn("mill", contrast["answer"])
+        self.assertGreater(contrast["members"][0]["score"], contrast["members"][1]["score"])
+        self.assertEqual(contrast["combined"]["pool"], "contrast")
+
+    def test_one_prompt_twice_is_the_model_itself(self):
+        document = json.loads(self.FILE.read_text())
+        call = document["do"][0]["answer"]
+        call["with"].update(members=[{"model": SMOLLM}, {"model": SMOLLM}], prompt=PROMPT[1], maxTokens=8, stop=[])
+        call["with"].pop("options")
+        call["output"]["as"] = "${ .answer }"
+        out = self.json_("run", self.write("twice.json", document), "--input", "passage=-", "--input", "question=-")
+        own = self.json_("generate", "--model", SMOLLM, *PROMPT, "--temperature", 0, "--max-tokens", 8)["text"]
+        self.assertEqual(out["output"], own)
 
 
 class Doubt(Case):
