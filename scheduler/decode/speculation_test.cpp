@@ -126,7 +126,7 @@ void enumerate(const ByteSearchOptions& o, const std::string& text, ByteCombiner
 }
 
 TEST(Speculation, TextsAreDistributedAsWithoutIt) {
-  constexpr int kDraws = 5000;
+  constexpr int kDraws = 2500;
   for (const CombineRule rule : {CombineRule::kLinear, CombineRule::kLog, CombineRule::kBayes,
                                  CombineRule::kContrast}) {
     std::map<std::string, double> expected, counted;
