@@ -88,6 +88,8 @@ std::string plain(ByteSearch& search) {
   }
 }
 
+constexpr std::size_t kBytes = 2;
+
 ByteSearchOptions options_of(CombineRule rule, std::uint64_t seed) {
   ByteSearchOptions o;
   o.combiner.rule = rule;
@@ -95,15 +97,15 @@ ByteSearchOptions options_of(CombineRule rule, std::uint64_t seed) {
   o.combiner.floor = 1e-3;
   if (rule == CombineRule::kLinear) o.combiner.weights = {0, 1};  // the drafter has no say: one model's text
   o.draw = true;
-  o.max_bytes = 3;
+  o.max_bytes = static_cast<int>(kBytes);
   o.seed = seed;
   return o;
 }
 
-// ln P of every text of up to three bytes ('$' at its end: it ended by itself).
+// ln P of every text of up to kBytes bytes ('$' at its end: it ended by itself).
 void enumerate(const ByteSearchOptions& o, const std::string& text, ByteCombiner combiner, double p,
                std::map<std::string, double>& out) {
-  if (text.size() == 3) {
+  if (text.size() == kBytes) {
     out[text] += p;
     return;
   }
@@ -126,7 +128,7 @@ void enumerate(const ByteSearchOptions& o, const std::string& text, ByteCombiner
 }
 
 TEST(Speculation, TextsAreDistributedAsWithoutIt) {
-  constexpr int kDraws = 2500;
+  constexpr int kDraws = 10000;
   for (const CombineRule rule : {CombineRule::kLinear, CombineRule::kLog, CombineRule::kBayes,
                                  CombineRule::kContrast}) {
     std::map<std::string, double> expected, counted;
