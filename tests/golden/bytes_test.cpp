@@ -35,7 +35,7 @@ struct Engine {
     auto model = find_architecture(source->architecture())->load_model(std::move(source), context);
     auto tokenizer = load_tokenizer(rig.source());
     EngineOptions options;
-    options.kv_max_bytes = std::size_t{1} << 30;
+    options.kv_max_bytes = std::size_t{3} << 30;  // covers pruned at 1e-8 keep thousands of pages
     engine = LanguageEngine::create(std::move(model).value(), std::move(*tokenizer), *pool, options).value();
   }
   // Throws std::bad_optional_access or what the result holds when it fails.
