@@ -203,7 +203,8 @@ TEST(ByteModels, AgreeWithEnumerationOfAllCovers) {
       }
       worst = std::max(worst, std::abs(got.log_mass - std::log(all.mass().back())));
     }
-    EXPECT_LT(worst, 1e-6) << id;
+    // Sums of normalised bytes: each byte may share out what pruning gave up.
+    EXPECT_LT(worst, 1e-6 + 64 * 1e-8) << id;
     std::printf("%s: worst difference %.2g nats, %d rows enumerated\n", id, worst, rows);
   }
 }
