@@ -3,13 +3,9 @@
 
 #include <cmath>
 
-#include "agents/calls/call_kinds.h"
-#include "agents/calls/scripted_models.h"
-#include "scheduler/schema/schema.h"
+#include "agents/calls/together_calls.h"
 
 namespace consort {
-
-std::shared_ptr<TaskHandler> make_ensemble_call(CallServices services);
 
 namespace {
 
@@ -26,32 +22,9 @@ mock::Rule writes(std::string line, double sure) {
   return rule;
 }
 
-class MixtureCalls : public ::testing::Test {
+class MixtureCalls : public mock::TogetherCalls {
  protected:
-  MixtureCalls() {
-    services_.models = &models_;
-    services_.channel = &channel_;
-    call_ = make_ensemble_call(services_);
-  }
-  Result<Value> act(const std::string& more) {
-    const auto parsed = parse_json(R"({"combine": "byteMixture", "prompt": "?", )" + more + "}");
-    EXPECT_TRUE(parsed) << more;  // what is wrong must be wrong as options, not as JSON
-    if (!parsed) return fail(ErrorKind::kRuntime, "the test's own text is no JSON");
-    const Value& with = *parsed;
-    auto valid = Schema::compile(call_->options_schema())->check(with);
-    if (!valid) return forward_error(valid);
-    TaskContext context;
-    context.seed = 11;
-    context.emit = [this](Value event) { streamed_ += event.get("text").as_string() + "|"; };
-    auto outcome = mock::act(*call_, context, with);
-    if (!outcome) return forward_error(outcome);
-    return outcome->output;
-  }
-  mock::TestChannel channel_;
-  mock::ScriptedModels models_{channel_};
-  CallServices services_;
-  std::shared_ptr<TaskHandler> call_;
-  std::string streamed_;
+  MixtureCalls() : TogetherCalls(R"("combine": "byteMixture", "prompt": "?")") {}
 };
 
 TEST_F(MixtureCalls, MembersWriteOneTextAndTheBetterOneGetsTheWeight) {

@@ -1,22 +1,15 @@
 // call: ensemble with combine: tokenMixture over a bus: what the model is asked, and what comes out.
 #include <gtest/gtest.h>
 
-#include "agents/calls/call_kinds.h"
-#include "agents/calls/scripted_models.h"
-#include "scheduler/schema/schema.h"
+#include "agents/calls/together_calls.h"
 
 namespace consort {
 
-std::shared_ptr<TaskHandler> make_ensemble_call(CallServices services);
-
 namespace {
 
-class TokenMixtureCalls : public ::testing::Test {
+class TokenMixtureCalls : public mock::TogetherCalls {
  protected:
-  TokenMixtureCalls() {
-    services_.models = &models_;
-    services_.channel = &channel_;
-    call_ = make_ensemble_call(services_);
+  TokenMixtureCalls() : TogetherCalls(R"("combine": "tokenMixture")") {
     mock::Rule rule;
     rule.fuse = [this](const FuseRequest& request) {
       asked_.push_back(request);
@@ -32,21 +25,6 @@ class TokenMixtureCalls : public ::testing::Test {
     };
     models_.add("a", rule);
   }
-  Result<Value> act(const std::string& more) {
-    const auto parsed = parse_json(R"({"combine": "tokenMixture", )" + more + "}");
-    EXPECT_TRUE(parsed) << more;
-    if (!parsed) return fail(ErrorKind::kRuntime, "the test's own text is no JSON");
-    if (auto valid = Schema::compile(call_->options_schema())->check(*parsed); !valid) return forward_error(valid);
-    TaskContext context;
-    context.seed = 11;
-    auto outcome = mock::act(*call_, context, *parsed);
-    if (!outcome) return forward_error(outcome);
-    return outcome->output;
-  }
-  mock::TestChannel channel_;
-  mock::ScriptedModels models_{channel_};
-  CallServices services_;
-  std::shared_ptr<TaskHandler> call_;
   std::vector<FuseRequest> asked_;
 };
 

@@ -3,13 +3,9 @@
 
 #include <cmath>
 
-#include "agents/calls/call_kinds.h"
-#include "agents/calls/scripted_models.h"
-#include "scheduler/schema/schema.h"
+#include "agents/calls/together_calls.h"
 
 namespace consort {
-
-std::shared_ptr<TaskHandler> make_ensemble_call(CallServices services);
 
 namespace {
 
@@ -29,31 +25,9 @@ mock::Rule writes(std::vector<std::string> line, double sure) {
   return rule;
 }
 
-class UniteCalls : public ::testing::Test {
+class UniteCalls : public mock::TogetherCalls {
  protected:
-  UniteCalls() {
-    services_.models = &models_;
-    services_.channel = &channel_;
-    call_ = make_ensemble_call(services_);
-  }
-  Result<Value> act(const std::string& more) {
-    const auto parsed = parse_json(R"({"combine": "unite", "prompt": "?", )" + more + "}");
-    EXPECT_TRUE(parsed) << more;
-    if (!parsed) return fail(ErrorKind::kRuntime, "the test's own text is no JSON");
-    auto valid = Schema::compile(call_->options_schema())->check(*parsed);
-    if (!valid) return forward_error(valid);
-    TaskContext context;
-    context.seed = 11;
-    context.emit = [this](Value event) { streamed_ += event.get("text").as_string() + "|"; };
-    auto outcome = mock::act(*call_, context, *parsed);
-    if (!outcome) return forward_error(outcome);
-    return outcome->output;
-  }
-  mock::TestChannel channel_;
-  mock::ScriptedModels models_{channel_};
-  CallServices services_;
-  std::shared_ptr<TaskHandler> call_;
-  std::string streamed_;
+  UniteCalls() : TogetherCalls(R"("combine": "unite", "prompt": "?")") {}
 };
 
 // The example of string_union_test, told by models: a cuts " Norway" in two, b knows it whole.

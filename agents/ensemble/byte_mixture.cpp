@@ -1,25 +1,14 @@
 #include "agents/ensemble/byte_mixture.h"
 
-#include <stdexcept>
-
+#include "agents/ensemble/options_schema.h"
 #include "agents/ensemble/pool_options.h"
 #include "agents/ensemble/ranking.h"
-#include "scheduler/schema/schema.h"
 
 namespace consort {
 namespace {
 
 constexpr double kFloor = 1e-9;  // log pool: what a member's covers gave up is no veto
 constexpr int kDefaultBytes = 512, kDefaultAfter = 16;
-
-const Schema& compiled_schema() {
-  static const Schema schema = [] {
-    auto made = Schema::compile(byte_mixture_schema());
-    if (!made) throw std::logic_error("byteMixture: " + made.error().line());
-    return std::move(*made);
-  }();
-  return schema;
-}
 
 int integer_or(const Value& object, std::string_view key, int otherwise) {
   const Value* v = object.find(key);
@@ -63,12 +52,8 @@ const Value& byte_mixture_schema() {
 }
 
 Result<ByteMixtureOptions> read_byte_mixture(const Value& options) {
-  const Value given = options.is_null() ? Value::object() : options;
-  if (auto valid = compiled_schema().check(given); !valid) {
-    Error error = std::move(valid.error());
-    error.what = "options of '" + std::string(kByteMixture) + "': " + error.what;
-    return tl::unexpected<Error>(std::move(error));
-  }
+  static const OptionsSchema schema(kByteMixture, byte_mixture_schema());
+  CONSORT_TRY(given, schema.check(options));
   ByteMixtureOptions out;
   CONSORT_TRY(combiner, read_pool(given));
   out.search.combiner = std::move(combiner);

@@ -2,8 +2,8 @@
 #include <map>
 #include <stdexcept>
 
+#include "agents/ensemble/options_schema.h"
 #include "agents/ensemble/strategy.h"
-#include "scheduler/schema/schema.h"
 
 namespace consort {
 
@@ -13,17 +13,13 @@ namespace consort {
 
 namespace {
 
-// Options schemas, compiled once; a faulty one is a mistake in this build, found by its tests.
-const Schema& options_schema_of(const EnsembleStrategy& strategy) {
+// Compiled once.
+const OptionsSchema& options_schema_of(const EnsembleStrategy& strategy) {
   static const auto schemas = [] {
-    std::map<std::string_view, Schema> made;
-    for (const EnsembleStrategy* each : ensemble_strategies()) {
-      auto schema = Schema::compile(each->options_schema());
-      if (!schema) throw std::logic_error(std::string(each->name()) + ": " + schema.error().line());
-      if (!made.emplace(each->name(), std::move(*schema)).second) {
+    std::map<std::string_view, OptionsSchema> made;
+    for (const EnsembleStrategy* each : ensemble_strategies())
+      if (!made.try_emplace(each->name(), each->name(), each->options_schema()).second)
         throw std::logic_error("two ensemble strategies are called " + std::string(each->name()));
-      }
-    }
     return made;
   }();
   return schemas.at(strategy.name());
@@ -62,12 +58,7 @@ Result<EnsembleResult> combine_predictions(std::string_view strategy, const Pred
     return fail(ErrorKind::kInvalid, "unknown way to combine members '" + std::string(strategy) + "'", "",
                 "use one of: " + ensemble_strategy_names());
   }
-  const Value given = options.is_null() ? Value::object() : options;
-  if (auto valid = options_schema_of(*found).check(given); !valid) {
-    Error error = std::move(valid.error());
-    error.what = "options of '" + std::string(strategy) + "': " + error.what;
-    return tl::unexpected<Error>(std::move(error));
-  }
+  CONSORT_TRY(given, options_schema_of(*found).check(options));
   std::size_t present = 0;
   for (const MemberPrediction& member : table.members) {
     if (!member.error) {

@@ -1,9 +1,7 @@
 #include "agents/ensemble/unite.h"
 
-#include <stdexcept>
-
+#include "agents/ensemble/options_schema.h"
 #include "agents/ensemble/ranking.h"
-#include "scheduler/schema/schema.h"
 
 namespace consort {
 
@@ -15,17 +13,8 @@ const Value& unite_schema() {
 }
 
 Result<UniteOptions> read_unite(const Value& options) {
-  static const Schema schema = [] {
-    auto made = Schema::compile(unite_schema());
-    if (!made) throw std::logic_error("unite: " + made.error().line());
-    return std::move(*made);
-  }();
-  const Value given = options.is_null() ? Value::object() : options;
-  if (auto valid = schema.check(given); !valid) {
-    Error error = std::move(valid.error());
-    error.what = "options of '" + std::string(kUnite) + "': " + error.what;
-    return tl::unexpected<Error>(std::move(error));
-  }
+  static const OptionsSchema schema(kUnite, unite_schema());
+  CONSORT_TRY(given, schema.check(options));
   UniteOptions out;
   if (const Value* top = given.find("topK")) out.top = static_cast<int>(top->as_integer());
   return out;

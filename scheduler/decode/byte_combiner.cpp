@@ -42,6 +42,14 @@ std::string_view combine_rule_name(CombineRule rule) {
   return kRules[static_cast<std::size_t>(rule)].name;
 }
 
+bool is_mean(CombineRule rule) {
+  return rule == CombineRule::kLinear || rule == CombineRule::kBayes;
+}
+
+bool has_roles(CombineRule rule) {
+  return rule == CombineRule::kContrast || rule == CombineRule::kProxy;
+}
+
 std::optional<CombineRule> combine_rule_of(std::string_view name) {
   for (const RuleName& known : kRules)
     if (known.name == name) return known.rule;
@@ -62,7 +70,7 @@ Result<ByteCombiner> ByteCombiner::create(CombinerOptions options, std::size_t m
                 "contrast: expert, amateur; proxy: model, tuned, untuned");
   const bool equal = std::adjacent_find(options.weights.begin(), options.weights.end(),
                                         std::not_equal_to<>()) == options.weights.end();
-  if (!equal && options.rule >= CombineRule::kContrast)
+  if (!equal && has_roles(options.rule))
     return fail(ErrorKind::kInvalid, "members with roles have no weights", "weights", "leave them out");
   std::vector<double> weights = options.weights;
   if (weights.empty()) weights.assign(members, 1.0);
@@ -108,7 +116,7 @@ std::vector<double> ByteCombiner::combine(std::span<const std::span<const double
   std::size_t size = 0;
   for (const auto& member : members) size = std::max(size, member.size());
   std::vector<double> p(size, 0.0);
-  const bool product = options_.rule != CombineRule::kLinear && options_.rule != CombineRule::kBayes;
+  const bool product = !is_mean(options_.rule);
   for (std::size_t m = 0; m < w.size(); ++m) {
     if (w[m] == 0) continue;
     for (std::size_t i = 0; i < size; ++i)
@@ -158,7 +166,7 @@ double ByteCombiner::observe(std::span<const double> log_probabilities) {
 Result<MixedCode> mix_code(const std::vector<std::vector<double>>& log_probabilities,
                            const CombinerOptions& options) {
   CONSORT_TRY(combiner, ByteCombiner::create(options, log_probabilities.size()));
-  if (options.rule != CombineRule::kLinear && options.rule != CombineRule::kBayes)
+  if (!is_mean(options.rule))
     return fail(ErrorKind::kInvalid, "a product of members needs whole distributions, not only what came",
                 "rule");
   MixedCode out;

@@ -26,6 +26,8 @@ namespace consort {
 
 enum class CombineRule { kLinear, kLog, kBayes, kContrast, kProxy };
 std::string_view combine_rule_name(CombineRule rule);  // linear | log | bayes | contrast | proxy
+bool is_mean(CombineRule rule);   // linear, bayes: of probabilities; the others multiply
+bool has_roles(CombineRule rule);  // contrast, proxy: what a member does depends on its place
 std::optional<CombineRule> combine_rule_of(std::string_view name);
 
 struct CombinerOptions {
@@ -53,6 +55,7 @@ class ByteCombiner {
   // Member `m` says nothing any more: the others take its weight over. REQUIRES: one stays, and the rule is a
   // mean (linear, log, bayes).
   void drop(std::size_t m);
+  std::vector<double> exponents() const;  // of the members' probabilities, where the rule multiplies
   std::vector<double> weights() const;  // that the next symbol is combined with; sum to 1
   std::size_t members() const { return log_weights_.size(); }
   CombineRule rule() const { return options_.rule; }
@@ -60,7 +63,6 @@ class ByteCombiner {
 
  private:
   explicit ByteCombiner(CombinerOptions options) : options_(std::move(options)) {}
-  std::vector<double> exponents() const;  // of the members' probabilities in a product
   CombinerOptions options_;
   std::vector<double> log_weights_;  // ln, so that a member can come back from far behind
   std::vector<bool> dropped_;

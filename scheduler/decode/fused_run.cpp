@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "scheduler/decode/run.h"
-#include "scheduler/decode/text_assembler.h"
+#include "scheduler/decode/text_writer.h"
 #include "scheduler/decode/token_fusion.h"
 
 namespace consort {
@@ -19,9 +19,8 @@ class FusedRun final : public Run {
   FusedRun(FuseJob job, Sampler sampler, ByteCombiner combiner, JobTicket ticket)
       : Run(std::move(ticket)),
         job_(std::move(job)),
-        sampler_(std::move(sampler)),
+        writer_(job_, std::move(sampler)),
         combiner_(std::move(combiner)),
-        text_(job_.stop),
         rows_(job_.members.size()),
         result_(job_.members.size()) {
     for (const FuseJob::Member& m : job_.members) {
@@ -35,7 +34,7 @@ class FusedRun final : public Run {
       shared_ = std::min({shared_, static_cast<std::size_t>(end - p.begin()), p.size() - 1});
       longest_ = std::max(longest_, p.size());
       usage().prompt_tokens += static_cast<int>(p.size());
-      sampler_.add_prompt(p);
+      writer_.sampler().add_prompt(p);
     }
   }
 
@@ -104,7 +103,7 @@ class FusedRun final : public Run {
     for (const FusedRow& row : rows_) rows.push_back(&row);
     fuse_rows(rows, combiner_, fused_);
     const auto position = longest_ + static_cast<std::size_t>(usage().completion_tokens);
-    const auto id = sampler_.sample(fused_, position, scratch_);
+    const auto id = writer_.sampler().sample(fused_, position, scratch_);
     if (!id) return fail_with(id.error());
     result_.signals += measure_fusion(rows, combiner_, fused_, scratch_);
     ++steps_;
@@ -116,35 +115,12 @@ class FusedRun final : public Run {
     }
     result_.logprob_nats += log_probability(fused_, *id);
     if (combiner_.rule() == CombineRule::kBayes) (void)combiner_.observe(said);
-    take_token(host, *id);
-  }
-
-  void take_token(RunHost& host, TokenId id) {
-    const Tokenizer& tokenizer = host.model_tokenizer();
-    if (!job_.ignore_eos && tokenizer.is_end_of_generation(id)) return finish("stop");
-    sampler_.accept(id);
-    ++usage().completion_tokens;
-    bool full = false;
-    for (Sequence* s : sequences_) {
-      s->tokens.push_back(id);
-      full = full || static_cast<int>(s->tokens.size()) > host.context();
-    }
-    if (text_.add(id, tokenizer.token_bytes(id))) return finish("stop");
-    if (usage().completion_tokens >= job_.max_tokens || full) return finish("length");
-    publish(false);
-  }
-
-  void publish(bool all) {
-    const TextAssembler::Piece piece = text_.take(all);
-    if (job_.on_text && !(piece.text.empty() && piece.ids.empty())) job_.on_text(piece.text, piece.ids);
+    if (const char* reason = writer_.take(host, *id, sequences_, usage())) finish(reason);
   }
 
   void finish(const char* reason) {
-    publish(true);
+    writer_.finish(reason, result_);
     close_books();
-    result_.text = text_.text();
-    result_.token_ids = text_.ids();
-    result_.finish_reason = reason;
     if (steps_ > 0) result_.signals = result_.signals / steps_;
     const std::vector<double> weights = combiner_.weights();
     for (std::size_t m = 0; m < weights.size(); ++m) result_.members[m].weight = weights[m];
@@ -158,9 +134,8 @@ class FusedRun final : public Run {
   }
 
   FuseJob job_;
-  Sampler sampler_;
+  TextWriter writer_;
   ByteCombiner combiner_;
-  TextAssembler text_;
   std::vector<std::vector<TokenId>> prompts_;  // distinct ones
   std::vector<int> lead_;                      // [members]: its prompt
   std::size_t shared_ = 0, longest_ = 0;

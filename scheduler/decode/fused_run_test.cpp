@@ -59,7 +59,7 @@ Reference reference(const FuseJob& job) {
     }
     const std::vector<std::span<const double>> views(rows.begin(), rows.end());
     const auto p = combiner.combine(views);
-    const bool roles = job.combiner.rule >= CombineRule::kContrast;
+    const bool roles = has_roles(job.combiner.rule);
     const std::vector<double> equal(rows.size(), 1 / static_cast<double>(rows.size()));
     out.signals += measure_step(p, views, roles ? equal : combiner.weights());
     const auto id = static_cast<std::size_t>(std::max_element(p.begin(), p.end()) - p.begin());

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "scheduler/decode/run.h"
-#include "scheduler/decode/text_assembler.h"
+#include "scheduler/decode/text_writer.h"
 
 namespace consort {
 namespace {
@@ -11,8 +11,8 @@ namespace {
 class GenerateRun final : public Run {
  public:
   GenerateRun(GenerateJob job, Sampler sampler, JobTicket ticket)
-      : Run(std::move(ticket)), job_(std::move(job)), sampler_(std::move(sampler)), text_(job_.stop) {
-    sampler_.add_prompt(job_.prompt);
+      : Run(std::move(ticket)), job_(std::move(job)), writer_(job_, std::move(sampler)) {
+    writer_.sampler().add_prompt(job_.prompt);
     usage().prompt_tokens = static_cast<int>(job_.prompt.size());
   }
 
@@ -32,7 +32,7 @@ class GenerateRun final : public Run {
 
   void read_row(const Sequence&, int position, std::span<const float> logits, SamplerScratch& scratch,
                 RowResult& out) override {
-    auto id = sampler_.sample(logits, static_cast<std::uint64_t>(position) + 1, scratch);
+    auto id = writer_.sampler().sample(logits, static_cast<std::uint64_t>(position) + 1, scratch);
     if (!id) {
       out.status = forward_error(id);
       return;
@@ -44,16 +44,9 @@ class GenerateRun final : public Run {
   void take_row(RunHost& host, Sequence& s, int, const RowResult& row) override {
     if (!row.status) return fail_with(row.status.error());
     first_result();
-    const Tokenizer& tokenizer = host.model_tokenizer();
-    if (!job_.ignore_eos && tokenizer.is_end_of_generation(row.token)) return finish("stop");
-    sampler_.accept(row.token);
-    logprob_nats_ += row.logprob_nats;
-    ++usage().completion_tokens;
-    s.tokens.push_back(row.token);
-    if (text_.add(row.token, tokenizer.token_bytes(row.token))) return finish("stop");
-    const bool full = static_cast<int>(s.tokens.size()) > host.context();
-    if (usage().completion_tokens >= job_.max_tokens || full) return finish("length");
-    publish(false);
+    if (!writer_.ends(host, row.token)) logprob_nats_ += row.logprob_nats;
+    Sequence* const own[] = {&s};
+    if (const char* reason = writer_.take(host, row.token, own, usage())) finish(reason);
   }
 
   void cancel() override { job_.keep_partial && !finished() ? finish("cancelled") : Run::cancel(); }
@@ -61,18 +54,10 @@ class GenerateRun final : public Run {
   void computed(RunHost&, Sequence&) override {}  // the last row always adds a token or finishes
 
  private:
-  void publish(bool all) {
-    const TextAssembler::Piece piece = text_.take(all);
-    if (job_.on_text && !(piece.text.empty() && piece.ids.empty())) job_.on_text(piece.text, piece.ids);
-  }
-
   void finish(const char* reason) {
-    publish(true);
-    close_books();
     GenerateResult result;
-    result.text = text_.text();
-    result.token_ids = text_.ids();
-    result.finish_reason = reason;
+    writer_.finish(reason, result);
+    close_books();
     result.logprob_nats = logprob_nats_;
     result.usage = usage();
     settle(std::move(job_.done), std::move(result));
@@ -83,8 +68,7 @@ class GenerateRun final : public Run {
   }
 
   GenerateJob job_;
-  Sampler sampler_;
-  TextAssembler text_;
+  TextWriter writer_;
   double logprob_nats_ = 0;
 };
 

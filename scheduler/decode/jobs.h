@@ -25,34 +25,25 @@ struct JobTicket {
   std::stop_token stop;
 };
 
-struct GenerateJob {
-  std::vector<TokenId> prompt;
-  int max_tokens = 256;
-  std::vector<std::string> stop;
-  bool ignore_eos = false;
-  SamplingOptions sampling;
-  bool bypass_prefix_cache = false;
-  bool keep_partial = false;  // stopped: a result with finish_reason cancelled, not an error
+// Of jobs that write a text.
+struct WritingJob : GenerationOptions {
   // Text that is final (no stop string can begin in it) with the ids that it came from; may be empty.
   std::function<void(std::string_view text, std::span<const TokenId> ids)> on_text;
+};
+
+struct GenerateJob : WritingJob {
+  std::vector<TokenId> prompt;
   std::function<void(Result<GenerateResult>)> done;
 };
 
 // One text by several members of this model in lock step (FuseRequest).
-struct FuseJob {
+struct FuseJob : WritingJob {
   struct Member {
     std::vector<TokenId> prompt;
     double temperature = 1;
   };
   std::vector<Member> members;
   CombinerOptions combiner;
-  int max_tokens = 256;
-  std::vector<std::string> stop;
-  bool ignore_eos = false;
-  SamplingOptions sampling;  // of the fused rows
-  bool bypass_prefix_cache = false;
-  bool keep_partial = false;
-  std::function<void(std::string_view text, std::span<const TokenId> ids)> on_text;
   std::function<void(Result<FuseResult>)> done;
 };
 

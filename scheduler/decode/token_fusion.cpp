@@ -31,17 +31,6 @@ std::vector<double> probability_factors(std::span<const FusedRow* const> rows, s
   return out;
 }
 
-std::vector<double> exponents(const ByteCombiner& combiner) {
-  const CombinerOptions& o = combiner.options();
-  if (combiner.rule() == CombineRule::kContrast) return {1 + o.beta, -o.beta};
-  if (combiner.rule() == CombineRule::kProxy) return {1, 1, -1};
-  return combiner.weights();
-}
-
-bool is_mean(CombineRule rule) {
-  return rule == CombineRule::kLinear || rule == CombineRule::kBayes;
-}
-
 }  // namespace
 
 Status read_fused_row(std::span<const float> logits, double temperature, SamplerScratch& scratch,
@@ -76,7 +65,7 @@ void fuse_rows(std::span<const FusedRow* const> rows, const ByteCombiner& combin
     return;
   }
   // Scores are ln p but for a constant of the member, which is one of the combination too.
-  const auto powers = exponents(combiner);
+  const auto powers = combiner.exponents();
   weighted_sum(
       rows.size(), powers, [&](std::size_t m) { return std::span<const float>(rows[m]->scores); }, out);
   for (float& score : out)
@@ -100,9 +89,8 @@ StepSignals measure_fusion(std::span<const FusedRow* const> rows, const ByteComb
   out.confidence = doubt.first;
   out.margin = doubt.first - doubt.second;
   if (rows.size() < 2) return out;
-  const bool roles = combiner.rule() == CombineRule::kContrast || combiner.rule() == CombineRule::kProxy;
   const std::vector<double> w =
-      roles ? std::vector<double>(rows.size(), 1 / static_cast<double>(rows.size())) : combiner.weights();
+      has_roles(combiner.rule()) ? std::vector<double>(rows.size(), 1 / static_cast<double>(rows.size())) : combiner.weights();
   double of_mean = doubt.entropy, mean_of = 0;
   for (std::size_t m = 0; m < rows.size(); ++m) mean_of += w[m] * rows[m]->entropy;
   if (!is_mean(combiner.rule())) {

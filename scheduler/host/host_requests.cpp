@@ -140,19 +140,23 @@ Status HostCore::need_language_model(std::string_view op) const {
               "choose a language model");
 }
 
+namespace {
+
+// How the text is drawn, and where it streams to.
+void write_to(const CallPtr& call, GenerationOptions options, WritingJob& job) {
+  static_cast<GenerationOptions&>(job) = std::move(options);
+  job.on_text = [call](std::string_view text, std::span<const TokenId> ids) { call->add_text(text, ids); };
+}
+
+}  // namespace
+
 Status HostCore::generate(const CallPtr& call, const WireRequest& request) {
   CONSORT_CHECK_OK(need_language_model("generate"));
   CONSORT_TRY(r, read_generate_request(request.request));
   GenerateJob job;
   CONSORT_TRY(prompt, prompt_tokens(*model_.tokenizer, model_.chat, r.prompt));
   job.prompt = std::move(prompt);
-  job.max_tokens = r.max_tokens;
-  job.stop = std::move(r.stop);
-  job.ignore_eos = r.ignore_eos;
-  job.sampling = std::move(r.sampling);
-  job.bypass_prefix_cache = r.bypass_prefix_cache;
-  job.keep_partial = r.keep_partial;
-  job.on_text = [call](std::string_view text, std::span<const TokenId> ids) { call->add_text(text, ids); };
+  write_to(call, std::move(r), job);
   job.done = answering<GenerateResult>(call);
   return language_->submit(std::move(job), ticket(call, request));
 }
@@ -166,13 +170,7 @@ Status HostCore::fuse(const CallPtr& call, const WireRequest& request) {
     job.members.push_back({std::move(prompt), member.temperature});
   }
   job.combiner = std::move(r.combiner);
-  job.max_tokens = r.max_tokens;
-  job.stop = std::move(r.stop);
-  job.ignore_eos = r.ignore_eos;
-  job.sampling = std::move(r.sampling);
-  job.bypass_prefix_cache = r.bypass_prefix_cache;
-  job.keep_partial = r.keep_partial;
-  job.on_text = [call](std::string_view text, std::span<const TokenId> ids) { call->add_text(text, ids); };
+  write_to(call, std::move(r), job);
   job.done = answering<FuseResult>(call);
   return language_->submit(std::move(job), ticket(call, request));
 }

@@ -61,14 +61,18 @@ struct Usage {
 
 Usage& operator+=(Usage& sum, const Usage& more);
 
-struct GenerateRequest {
-  Prompt prompt;
+// How a text is drawn, and when it ends.
+struct GenerationOptions {
   int max_tokens = 256;
   std::vector<std::string> stop;
   bool ignore_eos = false;
   SamplingOptions sampling;
   bool bypass_prefix_cache = false;
   bool keep_partial = false;  // a stop request ends it with the text so far and finish_reason cancelled
+};
+
+struct GenerateRequest : GenerationOptions {
+  Prompt prompt;
 };
 struct GenerateResult {
   std::string text;                // bytes; may be broken UTF-8 when a character is cut
@@ -85,15 +89,9 @@ struct FusedMember {
   Prompt prompt;
   double temperature = 1;  // of its distribution; above 0
 };
-struct FuseRequest {
+struct FuseRequest : GenerationOptions {  // sampling: temperature 0 takes the combination's likeliest, 1 draws from it
   std::vector<FusedMember> members;
   CombinerOptions combiner;  // weights: one a member, or none
-  int max_tokens = 256;
-  std::vector<std::string> stop;
-  bool ignore_eos = false;
-  SamplingOptions sampling;  // of the combination: temperature 0 takes the likeliest, 1 draws from it as it is
-  bool bypass_prefix_cache = false;
-  bool keep_partial = false;
 };
 struct FusedMemberResult {
   double logprob_nats = 0;  // of the text's tokens, and the end where it ended so

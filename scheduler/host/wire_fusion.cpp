@@ -1,7 +1,6 @@
 // fuse: one text by several members of one model, on the wire.
 #include "scheduler/host/wire.h"
 #include "scheduler/host/wire_parts.h"
-#include "scheduler/host/wire_reader.h"
 
 namespace consort {
 namespace {
@@ -25,15 +24,11 @@ Result<CombinerOptions> read_combiner(const Value& v) {
   reader.read("alpha", out.alpha);
   reader.read("beta", out.beta);
   reader.read("cut", out.cut);
-  const Value* weights = reader.take("weights", Value::Type::kArray);
+  reader.read("weights", out.weights);
   CONSORT_CHECK_OK(reader.finish());
   const auto known = combine_rule_of(rule);
   if (!known) return fail(ErrorKind::kInvalid, "there is no way to combine '" + rule + "'", "fuse request");
   out.rule = *known;
-  for (const Value& w : weights->as_array()) {
-    if (!w.is_number()) return fail(ErrorKind::kInvalid, "a weight is no number", "fuse request");
-    out.weights.push_back(w.as_number());
-  }
   return out;
 }
 
@@ -61,14 +56,9 @@ Value to_wire(const FuseRequest& r) {
   Value::Array members;
   for (const FusedMember& m : r.members)
     members.push_back(Value::object({{"prompt", wire_prompt(m.prompt)}, {"temperature", wire_number(m.temperature)}}));
-  return Value::object({{"members", Value::array(std::move(members))},
-                        {"combiner", combiner_value(r.combiner)},
-                        {"max_tokens", r.max_tokens},
-                        {"stop", wire_texts(r.stop)},
-                        {"ignore_eos", r.ignore_eos},
-                        {"sampling", wire_sampling(r.sampling)},
-                        {"bypass_prefix_cache", r.bypass_prefix_cache},
-                        {"keep_partial", r.keep_partial}});
+  Value::Object out{{"members", Value::array(std::move(members))}, {"combiner", combiner_value(r.combiner)}};
+  append_generation(out, r);
+  return Value::object(std::move(out));
 }
 
 Result<FuseRequest> read_fuse_request(const Value& v) {
@@ -76,13 +66,7 @@ Result<FuseRequest> read_fuse_request(const Value& v) {
   WireReader reader(v, "fuse request");
   const Value* members = reader.take("members", Value::Type::kArray);
   const Value* combiner = reader.take("combiner", Value::Type::kObject);
-  const Value* sampling = reader.take("sampling", Value::Type::kObject);
-  reader.read("max_tokens", out.max_tokens, Presence::kOptional);
-  reader.read("stop", out.stop, Presence::kOptional);
-  reader.read("ignore_eos", out.ignore_eos, Presence::kOptional);
-  reader.read("bypass_prefix_cache", out.bypass_prefix_cache, Presence::kOptional);
-  reader.read("keep_partial", out.keep_partial, Presence::kOptional);
-  CONSORT_CHECK_OK(reader.finish());
+  CONSORT_CHECK_OK(read_generation_options(reader, Presence::kRequired, out));
   for (const Value& entry : members->as_array()) {
     FusedMember member;
     WireReader one(entry, "fuse member");
@@ -95,8 +79,6 @@ Result<FuseRequest> read_fuse_request(const Value& v) {
   }
   CONSORT_TRY(pool, read_combiner(*combiner));
   out.combiner = std::move(pool);
-  CONSORT_TRY(options, read_wire_sampling(*sampling));
-  out.sampling = std::move(options);
   return out;
 }
 

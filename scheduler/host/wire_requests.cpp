@@ -75,7 +75,9 @@ Result<Prompt> read_wire_prompt(const Value& v) {
   return out;
 }
 
-Value wire_sampling(const SamplingOptions& s) {
+namespace {
+
+Value sampling_value(const SamplingOptions& s) {
   Value::Array bias;
   for (const auto& [id, value] : s.logit_bias)
     bias.push_back(
@@ -91,7 +93,7 @@ Value wire_sampling(const SamplingOptions& s) {
                         {"seed", static_cast<std::int64_t>(s.seed)}});
 }
 
-Result<SamplingOptions> read_wire_sampling(const Value& v) {
+Result<SamplingOptions> read_sampling(const Value& v) {
   SamplingOptions out;
   WireReader reader(v, "sampling options");
   reader.read("temperature", out.temperature, Presence::kOptional);
@@ -118,6 +120,31 @@ Result<SamplingOptions> read_wire_sampling(const Value& v) {
   return out;
 }
 
+}  // namespace
+
+void append_generation(Value::Object& out, const GenerationOptions& options) {
+  out.emplace_back("max_tokens", options.max_tokens);
+  out.emplace_back("stop", wire_texts(options.stop));
+  out.emplace_back("ignore_eos", options.ignore_eos);
+  out.emplace_back("sampling", sampling_value(options.sampling));
+  out.emplace_back("bypass_prefix_cache", options.bypass_prefix_cache);
+  out.emplace_back("keep_partial", options.keep_partial);
+}
+
+Status read_generation_options(WireReader& reader, Presence sampling, GenerationOptions& out) {
+  const Value* drawing = reader.take("sampling", Value::Type::kObject, sampling);
+  reader.read("max_tokens", out.max_tokens, Presence::kOptional);
+  reader.read("stop", out.stop, Presence::kOptional);
+  reader.read("ignore_eos", out.ignore_eos, Presence::kOptional);
+  reader.read("bypass_prefix_cache", out.bypass_prefix_cache, Presence::kOptional);
+  reader.read("keep_partial", out.keep_partial, Presence::kOptional);
+  CONSORT_CHECK_OK(reader.finish());
+  if (drawing == nullptr) return {};
+  CONSORT_TRY(options, read_sampling(*drawing));
+  out.sampling = std::move(options);
+  return {};
+}
+
 Value wire_request(std::string_view op, Value request, WorkClass work_class) {
   return Value::object({{"op", op}, {"class", class_name(work_class)}, {"request", std::move(request)}});
 }
@@ -139,32 +166,18 @@ Result<WireRequest> read_wire_request(const Value& body) {
 }
 
 Value to_wire(const GenerateRequest& r) {
-  return Value::object({{"prompt", wire_prompt(r.prompt)},
-                        {"max_tokens", r.max_tokens},
-                        {"stop", wire_texts(r.stop)},
-                        {"ignore_eos", r.ignore_eos},
-                        {"sampling", wire_sampling(r.sampling)},
-                        {"bypass_prefix_cache", r.bypass_prefix_cache},
-                        {"keep_partial", r.keep_partial}});
+  Value::Object out{{"prompt", wire_prompt(r.prompt)}};
+  append_generation(out, r);
+  return Value::object(std::move(out));
 }
 
 Result<GenerateRequest> read_generate_request(const Value& v) {
   GenerateRequest out;
   WireReader reader(v, "generate request");
   const Value* prompt = reader.take("prompt", Value::Type::kObject);
-  const Value* sampling = reader.take("sampling", Value::Type::kObject, Presence::kOptional);
-  reader.read("max_tokens", out.max_tokens, Presence::kOptional);
-  reader.read("stop", out.stop, Presence::kOptional);
-  reader.read("ignore_eos", out.ignore_eos, Presence::kOptional);
-  reader.read("bypass_prefix_cache", out.bypass_prefix_cache, Presence::kOptional);
-  reader.read("keep_partial", out.keep_partial, Presence::kOptional);
-  CONSORT_CHECK_OK(reader.finish());
+  CONSORT_CHECK_OK(read_generation_options(reader, Presence::kOptional, out));
   CONSORT_TRY(read, read_wire_prompt(*prompt));
   out.prompt = std::move(read);
-  if (sampling != nullptr) {
-    CONSORT_TRY(options, read_wire_sampling(*sampling));
-    out.sampling = std::move(options);
-  }
   return out;
 }
 

@@ -40,14 +40,7 @@ Status ByteSeats::check() const {
 
 boost::asio::awaitable<Status> ByteSeats::acquire() {
   auto waiting = acquire_members(models_, context_, plan_.members);
-  auto handles = co_await std::move(waiting);
-  for (std::size_t m = 0; m < seats_.size(); ++m) {
-    if (handles[m]) {
-      seats_[m].model = std::move(*handles[m]);
-    } else {
-      seats_[m].error = std::move(handles[m].error());
-    }
-  }
+  take_seats(co_await std::move(waiting), seats_);
   co_return check();
 }
 

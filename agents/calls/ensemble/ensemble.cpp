@@ -90,13 +90,7 @@ Status Session::check_members() const {
 
 boost::asio::awaitable<Status> Session::seat_members() {
   auto waiting = acquire_members(models_, context_, plan_.members);
-  auto handles = co_await std::move(waiting);
-  for (std::size_t m = 0; m < seats_.size(); ++m) {
-    if (handles[m])
-      seats_[m].model = std::move(*handles[m]);
-    else
-      seats_[m].error = std::move(handles[m].error());
-  }
+  take_seats(co_await std::move(waiting), seats_);
   co_return check_members();
 }
 
@@ -238,13 +232,7 @@ PredictionTable Session::table() const {
 }
 
 Value Session::usage() const {
-  Usage sum;
-  Value::Object members;
-  for (std::size_t m = 0; m < seats_.size(); ++m) {
-    sum += seats_[m].usage;
-    members.emplace_back(plan_.members[m].name, usage_value(seats_[m].usage));
-  }
-  return usage_value(sum).with("members", Value::object(std::move(members)));
+  return members_usage(plan_.members, [this](std::size_t m) { return seats_[m].usage; });
 }
 
 Value Session::output(const EnsembleResult& result) const {

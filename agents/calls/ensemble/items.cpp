@@ -69,14 +69,8 @@ Status check_members(const ItemPlan& plan, const std::vector<Result<Answer>>& an
 
 template <typename Answer>
 Value usage_of(const ItemPlan& plan, const std::vector<Result<Answer>>& answers) {
-  Usage sum;
-  Value::Object members;
-  for (std::size_t m = 0; m < answers.size(); ++m) {
-    const Usage used = answers[m] ? answers[m]->usage : Usage{};
-    sum += used;
-    members.emplace_back(plan.members[m].name, usage_value(used));
-  }
-  return usage_value(sum).with("members", Value::object(std::move(members)));
+  return members_usage(plan.members,
+                       [&](std::size_t m) { return answers[m] ? answers[m]->usage : Usage{}; });
 }
 
 // ---- classify -------------------------------------------------------------------------------------------

@@ -221,6 +221,17 @@ boost::asio::awaitable<std::vector<Result<ModelHandle>>> acquire_members(ModelDi
   co_return co_await std::move(waiting);
 }
 
+Value members_usage(const std::vector<Member>& members, const std::function<Usage(std::size_t)>& usage) {
+  Usage sum;
+  Value::Object each;
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    const Usage own = usage(m);
+    sum += own;
+    each.emplace_back(members[m].name, usage_value(own));
+  }
+  return usage_value(sum).with("members", Value::object(std::move(each)));
+}
+
 Error member_error(Error error, const Member& member) {
   error.what = "member '" + member.name + "': " + error.what;
   return error;

@@ -1,6 +1,7 @@
 // The options of `call: ensemble` as the rest of the call uses them. Private to this folder.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -63,6 +64,19 @@ Result<Prompt> member_prompt(const Member& member, const Value& view, bool is_ma
 boost::asio::awaitable<std::vector<Result<ModelHandle>>> acquire_members(ModelDirectory& models,
                                                                          const TaskContext& context,
                                                                          const std::vector<Member>& members);
+
+// Each handle to its member's seat, or the error why there is none.
+template <typename Seat>
+void take_seats(std::vector<Result<ModelHandle>> handles, std::vector<Seat>& seats) {
+  for (std::size_t m = 0; m < seats.size(); ++m)
+    if (handles[m])
+      seats[m].model = std::move(*handles[m]);
+    else
+      seats[m].error = std::move(handles[m].error());
+}
+
+// The sum, with each member's own under `members`. usage(m): what member m has spent.
+Value members_usage(const std::vector<Member>& members, const std::function<Usage(std::size_t)>& usage);
 
 // A request that was not sent because of `error`, among those of the other members.
 template <typename T>

@@ -65,7 +65,7 @@ class Mixture {
 Status Mixture::read_options() {
   CONSORT_TRY(options, read_byte_mixture(plan_.strategy_options));
   options_ = std::move(options);
-  if (plan_.policy.report_errors && options_.search.combiner.rule >= CombineRule::kContrast)
+  if (plan_.policy.report_errors && has_roles(options_.search.combiner.rule))
     return fail(ErrorKind::kInvalid, "a member with a role cannot be missed", "with/onMemberError",
                 "leave onMemberError: report out");
   for (const Member& member : plan_.members) {
@@ -181,13 +181,7 @@ Value Mixture::member_value(std::size_t m, const ByteText& text, double weight) 
 }
 
 Value Mixture::usage() const {
-  Usage sum;
-  Value::Object members;
-  for (std::size_t m = 0; m < seats_.size(); ++m) {
-    sum += seats_[m].last.usage;
-    members.emplace_back(plan_.members[m].name, usage_value(seats_[m].last.usage));
-  }
-  return usage_value(sum).with("members", Value::object(std::move(members)));
+  return members_usage(plan_.members, [this](std::size_t m) { return seats_[m].last.usage; });
 }
 
 // [members][steps], to four digits.

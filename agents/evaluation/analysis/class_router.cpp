@@ -59,9 +59,8 @@ double trust(const fitting::LogisticModel& model, std::span<const double> featur
 }
 
 // Doubts, and the embedding's coordinates behind them.
-Matrix features_of(const Matrix& log_p, const fitting::MatrixView& embedding,
+Matrix features_of(Matrix doubts, const fitting::MatrixView& embedding,
                    const std::optional<fitting::PrincipalAxes>& axes) {
-  const Matrix doubts = doubts_of(log_p);
   if (!axes) return doubts;
   Matrix out(doubts.rows(), doubts.columns + axes->axes.rows());
   for (std::size_t i = 0; i < doubts.rows(); ++i) {
@@ -92,8 +91,8 @@ Result<Route> route_of(const CascadeStages& stages, const ClassSaid& quick, cons
   Matrix features = doubts_of(quick.log_p);
   auto unseen = fitting::out_of_fold(features, better, kPenalty, *folds);
   if (!unseen) return Route{};  // too few items on which the others are better
-  if (auto axes = fitting::principal_axes(embedding, kDirections); embedding.columns > 0 && axes) {
-    Matrix more = features_of(quick.log_p, embedding, *axes);
+  if (auto axes = fitting::principal_axes(embedding, kDirections)) {  // none without an embedding
+    Matrix more = features_of(features, embedding, *axes);
     auto seen_more = fitting::out_of_fold(more, better, kPenalty, *folds);
     if (seen_more && log_loss(*seen_more, better) < log_loss(*unseen, better)) {
       route.axes = std::move(*axes);
@@ -200,7 +199,7 @@ ClassStrategy learned_cascade(const std::vector<std::string>& names, ClassStrate
             fitted.apply = [stages, route](Views m) -> Result<ClassSaid> {
               CONSORT_TRY(said, stages.alone.apply(m));
               CONSORT_TRY(rest, stages.all.apply(m));
-              const Matrix features = features_of(said.log_p, m[stages.first].embedding, route.axes);
+              const Matrix features = features_of(doubts_of(said.log_p), m[stages.first].embedding, route.axes);
               std::vector<std::uint8_t> sure;
               for (std::size_t i = 0; i < features.rows(); ++i)
                 sure.push_back(!route.model || trust(*route.model, features.row(i)) >= route.threshold);
