@@ -105,7 +105,8 @@ Result<Value> call_options(const Flags& f, bool json) {
   if (f.mixes()) return with_mixture(f, std::move(with), json);
   if (any_given(f.mixture))
     return fail(ErrorKind::kUsage,
-                "pool, alpha, prune, all-cuts, max-bytes, beams, heal and signals-at are of one strategy",
+                "pool, alpha, prune, all-cuts, max-bytes, beams, heal, drafter, draft-bytes, accept and signals-at are of one "
+                "strategy",
                 "consort ensemble generate", "add --combine byteMixture");
   if (f.combine == "unite") return with_unite(f, std::move(with));
   with = with.with("maxTokens", f.max_tokens).with("temperature", f.temperature).with("topP", f.top_p);
