@@ -47,7 +47,15 @@ std::int32_t multiply_ints(std::size_t rounds) {
 }  // namespace
 
 const Loops& scalar_loops() {
-  static constexpr Loops loops{read_words, multiply_floats, multiply_ints, kChains * 2.0, kChains * 2.0};
+  static constexpr Loops loops{.read = read_words,
+                               .multiply_f32 = multiply_floats,
+                               .multiply_i8 = multiply_ints,
+                               .multiply_i16 = multiply_ints,
+                               .multiply_bf16 = nullptr,
+                               .flops_per_round = kChains * 2.0,
+                               .ops_per_round = kChains * 2.0,
+                               .i16_ops_per_round = kChains * 2.0,
+                               .bf16_flops_per_round = 0};
   return loops;
 }
 
@@ -103,13 +111,17 @@ Roof measure_roof(Isa isa, int threads, double seconds) {
                                                         : roof_detail::scalar_loops();
   Roof roof;
   roof.threads = threads = std::max(1, threads);
-  const double part = seconds / 4;
-  constexpr std::size_t kRounds = 20000, kCacheBytes = 1u << 20;
+  const double part = seconds / 7;
+  constexpr std::size_t kRounds = 20000, kCacheBytes = 1u << 20, kL3Bytes = 8u << 20;
   std::vector<std::uint8_t> data = buffer_of(std::size_t{256} << 20);
   const std::size_t share = data.size() / threads / 512 * 512;
   const double read =
       least_seconds(threads, part, [&](int t) { sink += loops.read(data.data() + t * share, share); });
   roof.dram_read_gbs = static_cast<double>(share) * threads / read * 1e-9;
+  const std::size_t l3_share = std::min(kL3Bytes / threads, share) / 512 * 512;
+  const double near =
+      least_seconds(threads, part, [&](int t) { sink += loops.read(data.data() + t * share, l3_share); });
+  roof.l3_read_gbs = static_cast<double>(l3_share) * threads / near * 1e-9;
   const double cached = least_seconds(threads, part, [&](int t) {
     for (int i = 0; i < 8; ++i) sink += loops.read(data.data() + t * share, kCacheBytes);
   });
@@ -118,6 +130,11 @@ Roof measure_roof(Isa isa, int threads, double seconds) {
   roof.f32_gflops = loops.flops_per_round * kRounds * threads / f32 * 1e-9;
   const double i8 = least_seconds(threads, part, [&](int) { sink += loops.multiply_i8(kRounds) > 0; });
   roof.int8_gops = loops.ops_per_round * kRounds * threads / i8 * 1e-9;
+  const double i16 = least_seconds(threads, part, [&](int) { sink += loops.multiply_i16(kRounds) > 0; });
+  roof.int16_gops = loops.i16_ops_per_round * kRounds * threads / i16 * 1e-9;
+  if (loops.multiply_bf16 == nullptr) return roof;
+  const double bf16 = least_seconds(threads, part, [&](int) { sink += loops.multiply_bf16(kRounds) > 0; });
+  roof.bf16_gflops = loops.bf16_flops_per_round * kRounds * threads / bf16 * 1e-9;
   return roof;
 }
 

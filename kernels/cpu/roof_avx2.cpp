@@ -38,10 +38,28 @@ std::int32_t multiply_i8(std::size_t rounds) {
   return _mm256_extract_epi32(acc[0], 0);
 }
 
+std::int32_t multiply_i16(std::size_t rounds) {
+  __m256i acc[kChains];
+  for (__m256i& x : acc) x = _mm256_setzero_si256();
+  const __m256i a = _mm256_set1_epi16(static_cast<short>(rounds & 7));
+  for (std::size_t r = 0; r < rounds; ++r)
+    for (__m256i& x : acc) x = _mm256_add_epi32(_mm256_madd_epi16(x, a), a);
+  for (int i = 1; i < kChains; ++i) acc[0] = _mm256_add_epi32(acc[0], acc[i]);
+  return _mm256_extract_epi32(acc[0], 0);
+}
+
 }  // namespace
 
 const Loops& avx2_loops() {
-  static constexpr Loops loops{read, multiply_f32, multiply_i8, kChains * 8 * 2.0, kChains * 32 * 2.0};
+  static constexpr Loops loops{.read = read,
+                               .multiply_f32 = multiply_f32,
+                               .multiply_i8 = multiply_i8,
+                               .multiply_i16 = multiply_i16,
+                               .multiply_bf16 = nullptr,
+                               .flops_per_round = kChains * 8 * 2.0,
+                               .ops_per_round = kChains * 32 * 2.0,
+                               .i16_ops_per_round = kChains * 16 * 2.0,
+                               .bf16_flops_per_round = 0};
   return loops;
 }
 

@@ -11,8 +11,12 @@ struct Loops {
   std::uint64_t (*read)(const std::uint8_t* data, std::size_t bytes);  // bytes: a multiple of 512
   float (*multiply_f32)(std::size_t rounds);
   std::int32_t (*multiply_i8)(std::size_t rounds);
-  double flops_per_round;
-  double ops_per_round;
+  std::int32_t (*multiply_i16)(std::size_t rounds);
+  float (*multiply_bf16)(std::size_t rounds);  // null where the instruction set has none
+  double flops_per_round;                      // of multiply_f32
+  double ops_per_round;                        // of multiply_i8
+  double i16_ops_per_round;
+  double bf16_flops_per_round;
 };
 
 const Loops& scalar_loops();

@@ -25,7 +25,8 @@ TEST(Roof, FiguresAreThoseOfAMachine) {
     for (int threads : {1, 2}) {
       const Roof roof = measure_roof(isa, threads, 0.04);
       EXPECT_EQ(roof.threads, threads);
-      for (double value : {roof.dram_read_gbs, roof.cache_read_gbs, roof.f32_gflops, roof.int8_gops}) {
+      for (double value : {roof.dram_read_gbs, roof.l3_read_gbs, roof.cache_read_gbs, roof.f32_gflops,
+                           roof.int16_gops, roof.int8_gops}) {
         EXPECT_GT(value, 0.1) << isa_name(isa);
         EXPECT_LT(value, 1e4 * threads) << isa_name(isa);
       }

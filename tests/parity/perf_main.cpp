@@ -62,8 +62,11 @@ void run(const Options& o) {
     Exec exec{workers, scratch, o.isa};
     const Roof roof = measure_roof(o.isa, threads);
     fmt::print(
-        "\n{} threads {}: memory {:.1f} GB/s, cache {:.1f} GB/s, f32 {:.1f} GFLOP/s, int8 {:.1f} GOP/s\n",
-        isa_name(o.isa), threads, roof.dram_read_gbs, roof.cache_read_gbs, roof.f32_gflops, roof.int8_gops);
+        "\n{} threads {}: memory {:.1f} GB/s, L3 {:.1f}, cache {:.1f}, f32 {:.1f} GFLOP/s, int16 {:.1f} "
+        "GOP/s, "
+        "int8 {:.1f}\n",
+        isa_name(o.isa), threads, roof.dram_read_gbs, roof.l3_read_gbs, roof.cache_read_gbs, roof.f32_gflops,
+        roof.int16_gops, roof.int8_gops);
     fmt::print("{:60s} {:>10s} {:>8s} {:>6s} {:>9s} {:>6s}\n", "case", "ms", "GB/s", "of mem", "GFLOP/s",
                "of f32");
     for (const Op& op : all_ops()) {
