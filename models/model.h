@@ -1,6 +1,6 @@
 // Model: text generation, as an architecture implements it and the scheduler drives it (models that answer in
-// one pass: models/network/network.h). One instance serves every sequence of its host; the lane's thread alone
-// calls forward.
+// one pass: models/network/network.h). One instance serves every sequence of its host; the lane's thread
+// alone calls forward.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,15 @@ struct ModelInfo {
   std::string id;            // catalogue id or path
   std::string architecture;  // "llama"
   int vocab_size = 0;
-  int width = 0;             // d_model
+  int width = 0;  // d_model
   int layers = 0;
-  int context_length = 0;    // positions the file says the model was made for
-  double flop_per_token = 0;           // forward, without attention over the context
-  double flop_per_token_context = 0;   // more for each token of context already there
-  std::size_t weight_bytes = 0;        // read for one decode step: with the context, the cost model's bytes
+  int context_length = 0;             // positions the file says the model was made for
+  double flop_per_token = 0;          // forward, without attention over the context
+  double flop_per_logits_row = 0;     // of it, the output layer's: only where logits are wanted
+  double flop_per_token_context = 0;  // more for each token of context already there
+  std::size_t weight_bytes = 0;       // read for one decode step: with the context, the cost model's bytes
   std::size_t kv_bytes_per_token = 0;
-  std::string weights_digest;          // xxh3-128 of the file, hex; part of every run's record
+  std::string weights_digest;  // xxh3-128 of the file, hex; part of every run's record
 };
 
 // Which rows of a slice need logits.
@@ -40,6 +41,9 @@ struct SequenceSlice {
   int start = 0;
   KvView kv;
   LogitsWanted wanted = LogitsWanted::kLast;
+  // 0: whole rows. n: of each wanted row the caller needs only the n largest logits (ties included); the
+  // others may be -infinity, so that a model need not compute what cannot be among them.
+  int largest = 0;
 };
 
 struct StepBatch {
@@ -49,7 +53,8 @@ struct StepBatch {
 // Filled by forward: one row of logits per wanted position, in the order of slices and positions. The memory
 // belongs to the caller and must hold wanted_rows(batch) x vocab floats.
 struct StepOutput {
-  TensorView logits;  // f32 [rows, vocab]
+  TensorView logits;             // f32 [rows, vocab]
+  std::size_t unread_bytes = 0;  // of ModelInfo::weight_bytes: what this step had no need to read
 };
 
 inline std::int64_t wanted_rows(const StepBatch& batch) {
@@ -60,7 +65,8 @@ inline std::int64_t wanted_rows(const StepBatch& batch) {
   return rows;
 }
 
-// Called after the embedding (layer 0) and after every block: residual stream f32 [tokens, width]. For goldens.
+// Called after the embedding (layer 0) and after every block: residual stream f32 [tokens, width]. For
+// goldens.
 using LayerProbe = std::function<void(int layer, TensorView residual)>;
 
 class OpRecorder;
@@ -85,8 +91,8 @@ class Model {
 enum class Precision : std::uint8_t { kFile, kInt16 };
 
 struct LoadContext {
-  Exec& exec;          // weights may be packed with its threads
-  DevicePool& pool;    // weights' regions are drawn from it with Owner{"weights", id}
+  Exec& exec;        // weights may be packed with its threads
+  DevicePool& pool;  // weights' regions are drawn from it with Owner{"weights", id}
   std::string id;
   Precision precision = Precision::kFile;
 };

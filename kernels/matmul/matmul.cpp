@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "kernels/matmul/kernel_table.h"
+#include "kernels/matmul/route.h"
 
 namespace consort {
 namespace {
@@ -13,45 +13,12 @@ using namespace matmul_detail;
 constexpr int kQuantTiles = 2;               // tiles unpacked at a time for many rows
 constexpr std::int64_t kQuantiseGrain = 64;  // blocks quantised by one claim, about 1 us
 
-const KernelTable& table_of(Isa isa) {
-  switch (isa) {
-    case Isa::kScalar:
-      return scalar_kernels();
-    case Isa::kAvx2:
-      return avx2_kernels();
-    case Isa::kAvx512:
-      return avx512_kernels();
-  }
-  return scalar_kernels();
-}
-
-// The corrections of one kind of format, shared by all jobs of that kind.
-struct CorrectionKind {
-  int groups = 0;
-  bool affine = false;
-  int log2_offset = 0;
-  std::uint32_t* bits = nullptr;
-};
-
 struct Task {  // one job with what it needs
   const MatmulJob* job = nullptr;
   const std::uint32_t* corrections = nullptr;
   std::size_t first_step = 0;  // of the batch's steps; a step is a group of neighbouring tiles
   int step_tiles = 1;
 };
-
-// Corrections of entries [begin, end) for one kind (kernel_table.h).
-void fill_corrections(const CorrectionKind& kind, const Activations& x, std::int64_t begin,
-                      std::int64_t end) {
-  for (std::int64_t at = begin; at < end; ++at)
-    for (int g = 0; g < kind.groups; ++g) {
-      const std::int32_t* sums = x.sums + 2 * at;
-      const std::int32_t sum = kind.groups == 2 ? sums[g] : sums[0] + sums[1];
-      kind.bits[at * kind.groups + g] =
-          kind.affine ? __builtin_bit_cast(std::uint32_t, x.scales[at] * static_cast<float>(sum))
-                      : static_cast<std::uint32_t>(-(sum * (1 << kind.log2_offset)));
-    }
-}
 
 // One call of matmul(): the batch's plan, then its execution.
 class Batch {

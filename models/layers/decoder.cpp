@@ -71,6 +71,26 @@ const float* bias_of(const TensorView& v) {
   return v.data == nullptr ? nullptr : v.as<float>();
 }
 
+// Whether the sketch of the output layer pays: where texts leave too many rows open, whole rows are cheaper,
+// and the sketch is tried again after a while. Results are the same either way.
+class SketchTrial {
+ public:
+  static constexpr std::size_t kMostRows = 16;
+  bool worth_it() { return rest_ == 0 || --rest_ == 0; }
+  void took(double share) {
+    mean_ = 0.9 * mean_ + 0.1 * share;
+    if (mean_ <= kMostShare) return;
+    rest_ = kRest;
+    mean_ = kMostShare / 2;
+  }
+
+ private:
+  static constexpr double kMostShare = 0.2;
+  static constexpr int kRest = 256;  // steps
+  double mean_ = 0;
+  int rest_ = 0;
+};
+
 class Decoder final : public Model {
  public:
   Decoder(ModelInfo info, DecoderConfig config, DecoderWeights weights)
@@ -96,6 +116,7 @@ class Decoder final : public Model {
   void feed_forward(Ops& ops, const DecoderLayer& layer, Step& step) const;
   void close_attention(Ops& ops, const DecoderLayer& layer, Step& step) const;
   void run_layers(Ops& ops, Step& step) const;
+  void write_logits(Ops& ops, const StepBatch& batch, const Step& step, StepOutput& output);
 
   ModelInfo info_;
   DecoderConfig config_;
@@ -103,6 +124,7 @@ class Decoder final : public Model {
   KvLayout layout_;
   LayerProbe probe_;
   OpRecorder* recorder_ = nullptr;
+  SketchTrial trial_;
 };
 
 void Decoder::embed(Exec& exec, Step& step) const {
@@ -195,6 +217,28 @@ void Decoder::run_layers(Ops& ops, Step& step) const {
   }
 }
 
+// Whole rows as soon as one is wanted: the weights are read in full then.
+void Decoder::write_logits(Ops& ops, const StepBatch& batch, const Step& step, StepOutput& output) {
+  const TensorView x = first_rows(step.act.normed, step.plan.wanted);
+  const TensorView logits = first_rows(output.logits, step.plan.wanted);
+  int count = 0;
+  bool whole = weights_.sketch.empty() || step.plan.wanted > SketchTrial::kMostRows;
+  for (const SequenceSlice& s : batch.slices) {
+    if (s.wanted == LogitsWanted::kNone) continue;
+    whole = whole || s.largest == 0;
+    count = std::max(count, s.largest);
+  }
+  if (whole || !trial_.worth_it()) return ops.matmul(x, weights_.head, logits);
+  const LargestWork work = ops.largest_products(x, weights_.head, weights_.sketch, count, logits);
+  const double share = static_cast<double>(work.computed) / static_cast<double>(work.tiles);
+  trial_.took(share);
+  const double read = static_cast<double>(weights_.sketch.bytes()) +
+                      std::min(1.0, share * static_cast<double>(step.plan.wanted)) *
+                          static_cast<double>(weights_.head.bytes());
+  output.unread_bytes =
+      static_cast<std::size_t>(std::max(0.0, static_cast<double>(weights_.head.bytes()) - read));
+}
+
 Status Decoder::forward(Exec& exec, const StepBatch& batch, StepOutput& output) {
   if (batch.slices.empty()) return {};
   try {
@@ -210,8 +254,7 @@ Status Decoder::forward(Exec& exec, const StepBatch& batch, StepOutput& output) 
     run_layers(ops, step);
     if (plan.wanted == 0) return {};
     if (step.rows != plan.wanted) keep_rows(step.act.normed, plan.wanted_rows);
-    ops.matmul(first_rows(step.act.normed, plan.wanted), weights_.head,
-               first_rows(output.logits, plan.wanted));
+    write_logits(ops, batch, step, output);
     return {};
   } catch (const std::bad_alloc&) {
     return fail(ErrorKind::kMemory, "no memory for the activations of a step", info_.id,
@@ -251,6 +294,7 @@ ModelInfo decoder_info(const LoadContext& context, const WeightLoader& loader, c
   const bool tied = weights.head.data() == weights.embedding.data();
   const double lookup = tied ? 0.0 : static_cast<double>(weights.embedding.rows()) * config.width;
   info.flop_per_token = 2.0 * (loader.multiply_adds() - lookup);
+  info.flop_per_logits_row = 2.0 * static_cast<double>(weights.head.rows()) * config.width;
   info.flop_per_token_context = 4.0 * config.heads * config.head_dim * info.layers;
   info.weight_bytes = loader.bytes() - (tied ? 0 : weights.embedding.bytes());
   info.kv_bytes_per_token = static_cast<std::size_t>(info.layers) * 2 *

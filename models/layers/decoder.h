@@ -38,6 +38,7 @@ struct DecoderWeights {
   WeightArena arena;  // before what points into it
   PackedMatrix embedding;
   PackedMatrix head;  // the embedding again when tied
+  RowSketch sketch;   // of the head, or empty
   TensorView final_norm;
   std::vector<DecoderLayer> layers;
 };

@@ -5,6 +5,8 @@
 namespace consort {
 namespace {
 
+constexpr std::int64_t kSketchedVocabulary = 16384;  // below, an output layer is a small part of a step
+
 Status load_attention(WeightLoader& loader, const DecoderConfig& c, const DecoderParts& parts,
                       const std::string& prefix, DecoderLayer& layer) {
   const std::int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
@@ -80,6 +82,8 @@ Result<DecoderWeights> load_decoder_tensors(WeightLoader& loader, const DecoderC
     CONSORT_CHECK_OK(load_attention(loader, config, parts, prefix, layer));
     CONSORT_CHECK_OK(load_feed_forward(loader, config, parts, prefix, layer));
   }
+  // Last: what memory is left for it.
+  if (vocab >= kSketchedVocabulary) weights.sketch = loader.sketch(weights.head);
   return weights;
 }
 

@@ -16,6 +16,7 @@
 #include "kernels/edge_softmax/edge_softmax.h"
 #include "kernels/int16_matmul/int16_matmul.h"
 #include "kernels/layer_norm/layer_norm.h"
+#include "kernels/matmul/largest.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
@@ -47,6 +48,13 @@ class Ops {
   }
   void matmul(TensorView x, const PackedMatrix& weights, TensorView out, const float* bias = nullptr) {
     issue("matmul", {x, out}, [&] { consort::matmul(exec_, x, weights, out, bias); });
+  }
+  LargestWork largest_products(TensorView x, const PackedMatrix& weights, const RowSketch& sketch, int count,
+                               TensorView out) {
+    LargestWork work;
+    issue("largest_products", {x, out},
+          [&] { work = consort::largest_products(exec_, x, weights, sketch, count, out); });
+    return work;
   }
   void int16_matmul(TensorView x, std::span<const Int16Job> jobs) {
     issue("int16_matmul", {x}, [&] { consort::int16_matmul(exec_, x, jobs); });

@@ -36,6 +36,11 @@ Result<Int16Matrix> WeightLoader::int16_matrix(const std::string& name, std::int
   return packed<Int16Matrix>(name, rows, cols);
 }
 
+RowSketch WeightLoader::sketch(const PackedMatrix& matrix) {
+  auto made = RowSketch::make(arena_, context_->exec, matrix);
+  return made ? *made : RowSketch{};
+}
+
 Result<TensorView> WeightLoader::vector(const std::string& name, std::int64_t n) {
   CONSORT_TRY(view, source_->tensor(name, {n}));
   const DType type = view.dtype;

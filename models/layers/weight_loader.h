@@ -7,6 +7,7 @@
 
 #include "kernels/exec/weight_arena.h"
 #include "kernels/int16_matmul/int16_matmul.h"
+#include "kernels/matmul/largest.h"
 #include "kernels/matmul/matmul.h"
 #include "models/formats/weight_source.h"
 #include "models/model.h"
@@ -21,6 +22,8 @@ class WeightLoader {
   Result<PackedMatrix> matrix(const std::string& name, std::int64_t rows, std::int64_t cols);
   // The same for products in 16-bit integers; float types only.
   Result<Int16Matrix> int16_matrix(const std::string& name, std::int64_t rows, std::int64_t cols);
+  // Of a matrix that it made; empty where it has none or no memory is left for it. Counts as no weight.
+  RowSketch sketch(const PackedMatrix& matrix);
   // A vector of n floats, whatever plain type the file has.
   Result<TensorView> vector(const std::string& name, std::int64_t n);
   // The same, or an empty view when the file has no such tensor.

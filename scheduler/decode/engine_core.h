@@ -90,7 +90,7 @@ class EngineCore final : public RunHost {
   void blame(Error error);
   void read_rows(Exec& exec);
   void take_rows();
-  void charge(const Slice& slice);
+  void charge(const Slice& slice, std::size_t unread_bytes);
   void publish_stats();
 
   const std::unique_ptr<Model> model_;

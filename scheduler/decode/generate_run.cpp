@@ -12,6 +12,7 @@ class GenerateRun final : public Run {
  public:
   GenerateRun(GenerateJob job, Sampler sampler, JobTicket ticket)
       : Run(std::move(ticket)), job_(std::move(job)), writer_(job_, std::move(sampler)) {
+    largest_needed_ = writer_.sampler().largest_needed();
     writer_.sampler().add_prompt(job_.prompt);
     usage().prompt_tokens = static_cast<int>(job_.prompt.size());
   }
@@ -22,6 +23,7 @@ class GenerateRun final : public Run {
   }
   std::span<const TokenId> prompt() const override { return job_.prompt; }
   bool shares() const override { return !job_.bypass_prefix_cache; }
+  int largest_needed() const override { return job_.logprobs ? 0 : largest_needed_; }
 
   void begin(RunHost& host, KvSequence prefix) override {
     Sequence& s = host.add_sequence(*this, std::move(prefix), job_.prompt);
@@ -38,7 +40,7 @@ class GenerateRun final : public Run {
       return;
     }
     out.token = *id;
-    out.logprob_nats = log_probability(logits, *id);
+    if (job_.logprobs) out.logprob_nats = log_probability(logits, *id);
   }
 
   void take_row(RunHost& host, Sequence& s, int, const RowResult& row) override {
@@ -70,6 +72,7 @@ class GenerateRun final : public Run {
   GenerateJob job_;
   TextWriter writer_;
   double logprob_nats_ = 0;
+  int largest_needed_ = 0;
 };
 
 }  // namespace

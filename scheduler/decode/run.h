@@ -71,6 +71,8 @@ class Run {
   virtual std::size_t pages_needed(int context) const = 0;
   virtual std::span<const TokenId> prompt() const = 0;  // what a shared prefix is looked for with
   virtual bool shares() const = 0;
+  // Of the rows that it reads, only so many largest logits count (SequenceSlice::largest); 0: all.
+  virtual int largest_needed() const { return 0; }
 
   // Adds its first sequence, which begins with what `prefix` holds of the prompt.
   virtual void begin(RunHost& host, KvSequence prefix) = 0;

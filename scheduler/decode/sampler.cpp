@@ -194,6 +194,15 @@ void Sampler::accept(TokenId id) {
   if (options_.presence_penalty != 0 || options_.frequency_penalty != 0) ++output_count_[id];
 }
 
+int Sampler::largest_needed() const {
+  constexpr int kMost = 64;  // beyond, a model would spare little
+  const SamplingOptions& o = options_;
+  if (!o.logit_bias.empty() || o.repetition_penalty != 1.0 || o.presence_penalty != 0 ||
+      o.frequency_penalty != 0)
+    return 0;
+  return greedy() ? 1 : o.top_k <= kMost ? o.top_k : 0;
+}
+
 bool Sampler::adjusts() const {
   return !options_.logit_bias.empty() || !seen_.empty() || !output_count_.empty();
 }

@@ -54,6 +54,9 @@ class Sampler {
   Result<TokenId> sample(std::span<const float> logits, std::uint64_t position,
                          SamplerScratch& scratch) const;
 
+  // How many of a row's largest logits sample() looks at, whatever was said so far; 0: at all of them.
+  int largest_needed() const;
+
   bool greedy() const { return options_.temperature == 0; }
   const SamplingOptions& options() const { return options_; }
 

@@ -127,9 +127,10 @@ Status EngineCore::forward(Exec& exec) {
     const std::span<const TokenId> tokens(slice.sequence->tokens);
     model_slices_.push_back(
         {tokens.subspan(static_cast<std::size_t>(slice.start), static_cast<std::size_t>(slice.tokens)),
-         slice.start, slice.sequence->kv.view(), slice.wanted});
+         slice.start, slice.sequence->kv.view(), slice.wanted, slice.sequence->run->largest_needed()});
   }
   if (model_slices_.empty()) return {};
+  std::size_t unread = 0;
   try {
     const StepBatch batch{model_slices_};
     const std::int64_t rows = wanted_rows(batch);
@@ -138,6 +139,7 @@ Status EngineCore::forward(Exec& exec) {
         logits_, static_cast<std::size_t>(std::max<std::int64_t>(rows, 1) * vocab) * sizeof(float)));
     StepOutput output{make_view(logits_.data(), DType::kF32, {rows, vocab})};
     CONSORT_CHECK_OK(model_->forward(exec, batch, output));
+    unread = std::min(output.unread_bytes, model_->info().weight_bytes);
   } catch (const std::bad_alloc&) {
     return fail(ErrorKind::kMemory, "no memory is left for the step's activations", model_->info().id,
                 "raise the memory limit or use fewer sequences");
@@ -145,7 +147,7 @@ Status EngineCore::forward(Exec& exec) {
     return fail(ErrorKind::kRuntime, fmt::format("the model's step failed: {}", e.what()), model_->info().id);
   }
   for (const Slice& slice : slices_) {
-    charge(slice);
+    charge(slice, unread);
     slice.sequence->kv.advance(slice.tokens);
   }
   counts_.slices += slices_.size();
@@ -164,13 +166,15 @@ void EngineCore::blame(Error error) {
   youngest->sequence->run->fail_with(std::move(error));
 }
 
-void EngineCore::charge(const Slice& slice) {
+void EngineCore::charge(const Slice& slice, std::size_t unread_bytes) {
   const ModelInfo& info = model_->info();
   Usage& usage = slice.sequence->run->usage();
   const double n = slice.tokens;
   const double context = n * slice.start + n * (n - 1) / 2;  // sum over its tokens of the tokens before
-  usage.flop += n * info.flop_per_token + context * info.flop_per_token_context;
-  usage.bytes += static_cast<double>(info.weight_bytes) / static_cast<double>(slices_.size()) +
+  const double rows = slice.wanted == LogitsWanted::kAll ? n : slice.wanted == LogitsWanted::kLast ? 1 : 0;
+  usage.flop += n * (info.flop_per_token - info.flop_per_logits_row) + rows * info.flop_per_logits_row +
+                context * info.flop_per_token_context;
+  usage.bytes += static_cast<double>(info.weight_bytes - unread_bytes) / static_cast<double>(slices_.size()) +
                  static_cast<double>(info.kv_bytes_per_token) * (slice.start + n);
   (slice.decode ? counts_.decoded_tokens : counts_.prefilled_tokens) +=
       static_cast<std::uint64_t>(slice.tokens);

@@ -69,6 +69,9 @@ struct GenerationOptions {
   SamplingOptions sampling;
   bool bypass_prefix_cache = false;
   bool keep_partial = false;  // a stop request ends it with the text so far and finish_reason cancelled
+  // GenerateResult::logprob_nats is wanted; it takes whole rows of logits, where the likeliest token (or
+  // top_k) needs only what may win. Requests of one prompt only.
+  bool logprobs = true;
 };
 
 struct GenerateRequest : GenerationOptions {
@@ -78,18 +81,19 @@ struct GenerateResult {
   std::string text;                // bytes; may be broken UTF-8 when a character is cut
   std::vector<TokenId> token_ids;  // without the end token
   std::string finish_reason;       // stop | length | cancelled
-  double logprob_nats = 0;         // of the generated tokens, under temperature 1
+  double logprob_nats = 0;         // of the generated tokens, under temperature 1; 0 without `logprobs`
   Usage usage;
 };
 
-// One text by several members of one model in lock step: at every token their distributions are combined. What
-// their prompts begin with is computed once; members with the same prompt are one sequence.
+// One text by several members of one model in lock step: at every token their distributions are combined.
+// What their prompts begin with is computed once; members with the same prompt are one sequence.
 inline constexpr int kMaxFusedMembers = 16;
 struct FusedMember {
   Prompt prompt;
   double temperature = 1;  // of its distribution; above 0
 };
-struct FuseRequest : GenerationOptions {  // sampling: temperature 0 takes the combination's likeliest, 1 draws from it
+struct FuseRequest
+    : GenerationOptions {  // sampling: temperature 0 takes the combination's likeliest, 1 draws from it
   std::vector<FusedMember> members;
   CombinerOptions combiner;  // weights: one a member, or none
 };
@@ -191,7 +195,8 @@ struct NextBytesRequest {
   std::string session;
   std::vector<StrandStep> steps;  // the strands of the answer; those that no step goes on from end
   bool close = false;             // ends the session; no distribution
-  bool path = false;  // one step only: its bytes are a guess that is looked at as a whole (NextBytesResult::path)
+  bool path =
+      false;  // one step only: its bytes are a guess that is looked at as a whole (NextBytesResult::path)
 };
 struct NextBytesResult {
   std::string session;

@@ -129,6 +129,7 @@ void append_generation(Value::Object& out, const GenerationOptions& options) {
   out.emplace_back("sampling", sampling_value(options.sampling));
   out.emplace_back("bypass_prefix_cache", options.bypass_prefix_cache);
   out.emplace_back("keep_partial", options.keep_partial);
+  out.emplace_back("logprobs", options.logprobs);
 }
 
 Status read_generation_options(WireReader& reader, Presence sampling, GenerationOptions& out) {
@@ -138,6 +139,7 @@ Status read_generation_options(WireReader& reader, Presence sampling, Generation
   reader.read("ignore_eos", out.ignore_eos, Presence::kOptional);
   reader.read("bypass_prefix_cache", out.bypass_prefix_cache, Presence::kOptional);
   reader.read("keep_partial", out.keep_partial, Presence::kOptional);
+  reader.read("logprobs", out.logprobs, Presence::kOptional);
   CONSORT_CHECK_OK(reader.finish());
   if (drawing == nullptr) return {};
   CONSORT_TRY(options, read_sampling(*drawing));

@@ -26,6 +26,7 @@ GenerateRequest sample_generate() {
   r.sampling.seed = 0xfedcba9876543210ull;
   r.bypass_prefix_cache = true;
   r.keep_partial = true;
+  r.logprobs = false;
   return r;
 }
 
@@ -43,6 +44,7 @@ TEST(Wire, RequestsComeBackAsTheyWere) {
   ASSERT_EQ(back->prompt.messages.size(), 2u);
   EXPECT_EQ(back->prompt.messages[1].content, g.prompt.messages[1].content);
   EXPECT_TRUE(back->prompt.plain_template);
+  EXPECT_FALSE(back->logprobs);
   EXPECT_EQ(back->max_tokens, 17);
   EXPECT_EQ(back->stop, g.stop);
   EXPECT_TRUE(back->ignore_eos);

@@ -52,6 +52,47 @@ TEST_P(Invariance, EveryPositionHasTheBitsOfItsOwnDecodeStep) {
   EXPECT_TRUE(same_bits(prefill, decode));
 }
 
+// Steps that ask for the largest logits only: those are the bits of whole rows, the rest is -infinity or
+// right, and on real text the sketch spares reading.
+TEST_P(Invariance, TheLargestLogitsAreThoseOfWholeRows) {
+  const auto all = prompt();
+  const std::size_t vocab = static_cast<std::size_t>(rig().model().info().vocab_size);
+  const std::span<const std::int32_t> ids(all.data(), 120);
+  const auto whole = rig().logits(ids);
+  for (const int count : {1, 40}) {
+    KvSequence sequence = rig().cache().new_sequence();
+    std::size_t spared = 0;
+    for (std::size_t first = 0; first < ids.size();) {
+      const std::size_t n = std::min<std::size_t>(first % 3 == 0 ? 1 : 8, ids.size() - first);
+      ASSERT_TRUE(sequence.reserve(static_cast<int>(n)));
+      const SequenceSlice slice{ids.subspan(first, n), static_cast<int>(first), sequence.view(),
+                                LogitsWanted::kAll, count};
+      std::vector<float> rows(n * vocab);
+      StepOutput out{make_view(rows.data(), DType::kF32,
+                               {static_cast<std::int64_t>(n), static_cast<std::int64_t>(vocab)})};
+      ASSERT_TRUE(rig().model().forward(rig().exec(), {{&slice, 1}}, out));
+      sequence.advance(static_cast<int>(n));
+      spared += out.unread_bytes;
+      for (std::size_t r = 0; r < n; ++r) {
+        std::vector<float> sorted(whole.begin() + static_cast<std::ptrdiff_t>((first + r) * vocab),
+                                  whole.begin() + static_cast<std::ptrdiff_t>((first + r + 1) * vocab));
+        const float* right = &whole[(first + r) * vocab];
+        std::nth_element(sorted.begin(), sorted.begin() + count - 1, sorted.end(), std::greater<float>());
+        const float least = sorted[static_cast<std::size_t>(count) - 1];
+        for (std::size_t i = 0; i < vocab; ++i) {
+          const float got = rows[r * vocab + i];
+          ASSERT_TRUE(got == right[i] || (got == -std::numeric_limits<float>::infinity() && right[i] < least))
+              << "position " << first + r << ", token " << i << ": " << got << ", not " << right[i];
+        }
+      }
+      first += n;
+    }
+    if (count == 1) {
+      EXPECT_GT(spared, 0u);
+    }
+  }
+}
+
 TEST_P(Invariance, NeighboursDoNotMatter) {
   const auto ids = prompt();
   const std::size_t vocab = static_cast<std::size_t>(rig().model().info().vocab_size);

@@ -54,6 +54,7 @@ Result<GenerateRequest> turn_request(const AgentSpec& agent, const Value& with,
                                      const std::vector<ChatMessage>& before,
                                      const std::vector<ChatMessage>& now, std::uint64_t seed) {
   GenerateRequest request;
+  request.logprobs = false;
   auto& messages = request.prompt.messages;
   if (!agent.instructions.empty()) messages.push_back({"system", agent.instructions});
   messages.insert(messages.end(), before.begin(), before.end());

@@ -19,6 +19,7 @@ class GenerateCall final : public CallHandler {
     auto prompt = read_prompt(with);
     if (!prompt) co_return forward_error(prompt);
     request.prompt = std::move(*prompt);
+    request.logprobs = false;
     if (auto read = read_generation(with, context.seed, request); !read) co_return forward_error(read);
     auto model = co_await services_.models->acquire(with.get("model").as_string(), request_context(context));
     if (!model) co_return forward_error(model);

@@ -40,6 +40,7 @@ Status check(const Flags& f) {
 
 Result<GenerateRequest> request_of(const Flags& f, std::uint64_t seed) {
   GenerateRequest r;
+  r.logprobs = false;  // nothing of the output shows them
   if (!f.messages.empty()) {
     CONSORT_TRY(text, read_file(f.messages));
     CONSORT_TRY(json, parse_json(text, f.messages));
