@@ -372,6 +372,10 @@ class Page {
 
 }  // namespace
 
+std::string_view page_style() {
+  return kStyle;
+}
+
 std::string evaluation_page(const EvaluationResults& results, const std::vector<Figure>& figures) {
   return Page(results, figures).write();
 }

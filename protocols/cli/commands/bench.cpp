@@ -14,6 +14,9 @@ struct Bench {
 constexpr Bench kBenches[] = {
     {"prefill", "prompt tokens per second of one request", bench::prefill},
     {"decode", "new tokens per second, all --sequences together", bench::decode},
+    {"rows",
+     "tokens per second against the rows of a step: prompts of 1 to --prompt-tokens, sequences at once",
+     bench::rows},
     {"batch", "8 requests at once against one after the other; their texts must be equal", bench::batch},
     {"mixture", "one text by several models (--model A,B), byte by byte, against one after the other",
      bench::mixture},
@@ -25,21 +28,23 @@ constexpr Bench kBenches[] = {
     {"bus", "messages per second and round trips over the bus", bench::bus},
     {"load", "start of the program to the first token", bench::load},
     {"memory", "queries per second of the retrieval memory", bench::memory},
+    {"report", "all of these, with what the machine allows, as one page (--out FILE.html)", bench::report},
 };
 
 }  // namespace
 
 void add_bench(Command app, CliContext& c) {
-  auto group =
-      app.add_subcommand("bench",
-                         "engine benchmarks: prefill | decode | batch | mixture | embed | classify | rerank "
-                         "| kernels | steps | bus | load | memory");
+  auto group = app.add_subcommand(
+      "bench",
+      "engine benchmarks: prefill | decode | rows | batch | mixture | embed | classify | rerank "
+      "| kernels | steps | bus | load | memory | report");
   group.require_subcommand();
   auto f = std::make_shared<bench::Flags>();
   for (const Bench& one : kBenches) {
     auto sub = group.add_subcommand(one.name, one.text);
     sub.add_option("--model", f->model, "model id or path");
     sub.add_option("--texts", f->texts, "embed, rerank: a file of texts, one a line").existing_file();
+    sub.add_option("--out", f->out, "report: the HTML page to write");
     auto prompt = sub.add_option("--prompt-tokens", f->prompt_tokens, "tokens of each prompt")
                       .in_range(1, 1 << 17)
                       .show_default();

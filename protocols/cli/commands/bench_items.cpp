@@ -16,6 +16,7 @@ namespace {
 struct Rig {
   std::string model;
   Machine machine;
+  Arithmetic arithmetic;
   std::unique_ptr<Engine> engine;
   ModelHandle handle;
 };
@@ -23,9 +24,10 @@ struct Rig {
 Result<Rig> start(CliContext& c, const Flags& f, const char* fallback) {
   const std::string model = f.model.empty() ? fallback : f.model;
   const Machine machine = measure_machine(c);
+  CONSORT_TRY(arithmetic, arithmetic_of(c, model));
   CONSORT_TRY(engine, Engine::start(c));
   CONSORT_TRY(handle, engine->acquire(model));
-  return Rig{model, machine, std::move(engine), std::move(handle)};
+  return Rig{model, machine, arithmetic, std::move(engine), std::move(handle)};
 }
 
 tl::unexpected<Error> wrong(std::string what) {
@@ -119,7 +121,8 @@ Result<Value> measure(CliContext& c, const Flags& f, const char* name, Rig& rig,
   out.emplace_back("precision", c.options.precision);
   out.emplace_back("items", set.items.size());
   out.emplace_back("tokens", first.usage.prompt_tokens);
-  out.emplace_back("roof", roof_value(rig.machine).with("attained_gflops", first.usage.flop / best_ms / 1e6));
+  out.emplace_back(
+      "roof", roof_share(rig.machine, {first.usage.bytes, first.usage.flop, rig.arithmetic}, best_ms / 1000));
   return Value::object(std::move(out));
 }
 

@@ -47,7 +47,10 @@ double least_seconds(const PreparedCase& c, Exec& exec) {
 // and arithmetic, whichever takes longer.
 double roof_seconds(const PreparedCase& c, const Machine& m) {
   constexpr double kCacheBytes = 1 << 20;  // a thread's half of the second-level cache
-  const double rate = c.bytes <= kCacheBytes * m.threads ? m.roof.cache_read_gbs : m.roof.dram_read_gbs;
+  constexpr double kL3Bytes = 8 << 20;
+  const double rate = c.bytes <= kCacheBytes * m.threads ? m.roof.cache_read_gbs
+                      : c.bytes <= kL3Bytes              ? m.roof.l3_read_gbs
+                                                         : m.roof.dram_read_gbs;
   const double arithmetic = c.int8_ops > 0 ? c.int8_ops / m.roof.int8_gops : c.flops / m.roof.f32_gflops;
   return std::max(c.bytes / rate, arithmetic) * 1e-9;
 }

@@ -3,84 +3,19 @@
 
 #include <fmt/format.h>
 
-#include "protocols/cli/commands/bench_tools.h"
-#include "protocols/cli/commands/model_files.h"
+#include "protocols/cli/commands/bench_language.h"
 
 namespace consort::bench {
-namespace {
-
-constexpr const char* kTextModel = "smollm2-135m-instruct";
-
-struct Rig {
-  std::string model;
-  Machine machine;
-  std::unique_ptr<Engine> engine;
-  ModelHandle handle;
-  FreshPrompts prompts;
-};
-
-Result<Rig> start(CliContext& c, const Flags& f, const char* fallback) {
-  const std::string model = f.model.empty() ? fallback : f.model;
-  CONSORT_TRY(files, open_text_model(c, model));
-  const int vocabulary = files.tokenizer->vocab_size();
-  const Machine machine = measure_machine(c);
-  CONSORT_TRY(engine, Engine::start(c));
-  CONSORT_TRY(handle, engine->acquire(model));
-  const std::uint64_t seed = c.options.seed.value_or(1);
-  return Rig{model, machine, std::move(engine), std::move(handle), FreshPrompts(vocabulary, seed)};
-}
-
-Result<GenerateResult> one(Rig& rig, const GenerateRequest& request, double& wall_ms) {
-  CONSORT_TRY(answers, generate_all(*rig.engine, rig.handle, {request}, wall_ms));
-  return std::move(answers.front());
-}
-
-// The engine's clock must account for the caller's time: nothing may hide between the phases. 20 ms and a
-// fifth are left for the bus and for a busy machine.
-Status check_clock(const Usage& u, double wall_ms) {
-  const double told = u.queue_ms + u.prefill_ms + u.decode_ms;
-  if (told > 0.8 * wall_ms - 20 && told < wall_ms + 20) return {};
-  return fail(ErrorKind::kRuntime, fmt::format("the engine accounts for {:.1f} of {:.1f} ms", told, wall_ms),
-              "bench");
-}
-
-// The first prompt once more: greedy decoding must repeat itself. Also warms what is loaded lazily.
-Status check_repeats(Rig& rig, const GenerateRequest& request) {
-  double wall = 0;
-  CONSORT_TRY(first, one(rig, request, wall));
-  CONSORT_TRY(again, one(rig, request, wall));
-  if (first.token_ids == again.token_ids) return {};
-  return fail(ErrorKind::kRuntime, "the same prompt gave two different answers", "bench");
-}
-
-Value::Object head(const char* name, const Rig& rig, const Flags& f) {
-  return {{"name", name},
-          {"model", rig.model},
-          {"threads", rig.machine.threads},
-          {"isa", std::string(isa_name(rig.machine.isa))},
-          {"rounds", f.rounds}};
-}
-
-// The roof with what the best round made of it, by the model's own cost figures.
-Value attained(const Rig& rig, double flop, double bytes, double seconds) {
-  Value roof = roof_value(rig.machine);
-  if (seconds <= 0) return roof;
-  return roof.with("attained_gflops", flop / seconds / 1e9)
-      .with("attained_gbs", bytes / seconds / 1e9)
-      .with("share_of_dram", bytes / seconds / 1e9 / rig.machine.roof.dram_read_gbs);
-}
-
-}  // namespace
 
 Result<Value> prefill(CliContext& c, const Flags& f) {
-  CONSORT_TRY(rig, start(c, f, kTextModel));
+  CONSORT_TRY(rig, start_language(c, f));
   CONSORT_CHECK_OK(check_repeats(rig, plain_request(rig.prompts.next(f.prompt_tokens), 1)));
   Progress progress(c.console, "prefill", "rounds");
   std::vector<double> rates, walls;
   double best_ms = 0, flop = 0, bytes = 0;
   for (int round = 0; round < f.rounds; ++round) {
     double wall = 0;
-    CONSORT_TRY(answer, one(rig, plain_request(rig.prompts.next(f.prompt_tokens), 1), wall));
+    CONSORT_TRY(answer, generate_one(rig, plain_request(rig.prompts.next(f.prompt_tokens), 1), wall));
     CONSORT_CHECK_OK(check_clock(answer.usage, wall));
     rates.push_back(f.prompt_tokens / answer.usage.prefill_ms * 1000);
     walls.push_back(wall);
@@ -90,11 +25,11 @@ Result<Value> prefill(CliContext& c, const Flags& f) {
     progress.update(static_cast<std::uint64_t>(round) + 1, static_cast<std::uint64_t>(f.rounds));
   }
   progress.finish();
-  Value::Object out = head("prefill", rig, f);
+  Value::Object out = language_head("prefill", rig, f);
   append_samples(out, "tokens_per_s", rates);
   out.emplace_back("prompt_tokens", f.prompt_tokens);
   out.emplace_back("request_ms", *std::min_element(walls.begin(), walls.end()));
-  out.emplace_back("roof", attained(rig, flop, bytes, best_ms / 1000));
+  out.emplace_back("roof", roof_share(rig.machine, {bytes, flop, rig.arithmetic}, best_ms / 1000));
   return Value::object(std::move(out));
 }
 
@@ -103,7 +38,7 @@ namespace {
 // Tokens per second of the decode phase. One sequence: by the engine's clock, checked against the caller's.
 // Several: the difference of two runs over the same prompts, one of them for one token only, because their
 // prefills overlap each other's decoding.
-Result<double> decode_round(Rig& rig, const Flags& f) {
+Result<double> decode_round(LanguageRig& rig, const Flags& f) {
   std::vector<GenerateRequest> requests, short_requests;
   for (int i = 0; i < f.sequences; ++i) {
     requests.push_back(plain_request(rig.prompts.next(f.prompt_tokens), f.tokens));
@@ -124,7 +59,7 @@ Result<double> decode_round(Rig& rig, const Flags& f) {
 
 Result<Value> decode(CliContext& c, const Flags& f) {
   if (f.tokens < 2) return fail(ErrorKind::kUsage, "decode needs at least 2 tokens", "--tokens");
-  CONSORT_TRY(rig, start(c, f, kTextModel));
+  CONSORT_TRY(rig, start_language(c, f));
   CONSORT_CHECK_OK(check_repeats(rig, plain_request(rig.prompts.next(32), 8)));
   Progress progress(c.console, "decode", "rounds");
   std::vector<double> rates;
@@ -137,19 +72,20 @@ Result<Value> decode(CliContext& c, const Flags& f) {
   // Cost of the decode phase alone: the same prompt with one and with all tokens.
   double wall = 0;
   const auto ids = rig.prompts.next(f.prompt_tokens);
-  CONSORT_TRY(whole, one(rig, plain_request(ids, f.tokens), wall));
-  CONSORT_TRY(first, one(rig, plain_request(ids, 1), wall));
+  CONSORT_TRY(whole, generate_one(rig, plain_request(ids, f.tokens), wall));
+  CONSORT_TRY(first, generate_one(rig, plain_request(ids, 1), wall));
   const double per_token = 1.0 / (f.tokens - 1);
-  Value::Object out = head("decode", rig, f);
+  Value::Object out = language_head("decode", rig, f);
   append_samples(out, "tokens_per_s", rates);
   out.emplace_back("prompt_tokens", f.prompt_tokens);
   out.emplace_back("tokens", f.tokens);
   out.emplace_back("sequences", f.sequences);
   const double best = *std::max_element(rates.begin(), rates.end());
   // Weights are read once a step for all sequences: bytes stay those of one sequence.
-  out.emplace_back("roof",
-                   attained(rig, (whole.usage.flop - first.usage.flop) * per_token,
-                            (whole.usage.bytes - first.usage.bytes) * per_token / f.sequences, 1 / best));
+  out.emplace_back("roof", roof_share(rig.machine,
+                                      {(whole.usage.bytes - first.usage.bytes) * per_token / f.sequences,
+                                       (whole.usage.flop - first.usage.flop) * per_token, rig.arithmetic},
+                                      1 / best));
   return Value::object(std::move(out));
 }
 
@@ -157,44 +93,51 @@ namespace {
 
 struct BatchRound {
   double together = 0, alone = 0;  // tokens per second
+  double seconds = 0;              // together
+  Work work;                       // weights read once for all
 };
 
-Result<BatchRound> batch_round(Rig& rig, int sequences, int prompt_tokens, int tokens) {
+Result<BatchRound> batch_round(LanguageRig& rig, int sequences, int prompt_tokens, int tokens) {
   std::vector<GenerateRequest> requests;
   for (int i = 0; i < sequences; ++i)
     requests.push_back(plain_request(rig.prompts.next(prompt_tokens), tokens));
   double together_ms = 0, alone_ms = 0;
+  Work work{0, 0, rig.arithmetic};
   CONSORT_TRY(together, generate_all(*rig.engine, rig.handle, requests, together_ms));
   for (std::size_t i = 0; i < requests.size(); ++i) {
     double wall = 0;
-    CONSORT_TRY(alone, one(rig, requests[i], wall));
+    work.bytes = std::max(work.bytes, together[i].usage.bytes);
+    work.flop += together[i].usage.flop;
+    CONSORT_TRY(alone, generate_one(rig, requests[i], wall));
     alone_ms += wall;
     if (alone.text != together[i].text || alone.token_ids != together[i].token_ids)
       return fail(ErrorKind::kRuntime,
                   fmt::format("request {} was answered otherwise in company than alone", i), "bench batch");
   }
   const double all = static_cast<double>(sequences) * tokens * 1000;
-  return BatchRound{all / together_ms, all / alone_ms};
+  return BatchRound{all / together_ms, all / alone_ms, together_ms / 1000, work};
 }
 
 }  // namespace
 
 Result<Value> batch(CliContext& c, const Flags& f) {
-  CONSORT_TRY(rig, start(c, f, kTextModel));
+  CONSORT_TRY(rig, start_language(c, f));
   const int sequences = f.sequences_given ? f.sequences : 8;
   const int prompt_tokens = f.prompt_given ? f.prompt_tokens : 64, tokens = f.tokens_given ? f.tokens : 64;
   CONSORT_CHECK_OK(check_repeats(rig, plain_request(rig.prompts.next(32), 8)));
   Progress progress(c.console, "batch", "rounds");
   std::vector<double> together, alone, ratios;
+  BatchRound best;
   for (int round = 0; round < f.rounds; ++round) {
     CONSORT_TRY(r, batch_round(rig, sequences, prompt_tokens, tokens));
     together.push_back(r.together);
     alone.push_back(r.alone);
     ratios.push_back(r.together / r.alone);
+    if (r.together > best.together) best = r;
     progress.update(static_cast<std::uint64_t>(round) + 1, static_cast<std::uint64_t>(f.rounds));
   }
   progress.finish();
-  Value::Object out = head("batch", rig, f), alone_out, ratio_out;
+  Value::Object out = language_head("batch", rig, f), alone_out, ratio_out;
   append_samples(out, "tokens_per_s", together);
   append_samples(alone_out, "tokens_per_s", alone);
   append_samples(ratio_out, "ratio", ratios);
@@ -204,7 +147,7 @@ Result<Value> batch(CliContext& c, const Flags& f) {
   out.emplace_back("alone", Value::object(std::move(alone_out)));
   out.emplace_back("ratio", ratio_out.front().second);
   out.emplace_back("texts_equal", true);
-  out.emplace_back("roof", roof_value(rig.machine));
+  out.emplace_back("roof", roof_share(rig.machine, best.work, best.seconds));
   return Value::object(std::move(out));
 }
 

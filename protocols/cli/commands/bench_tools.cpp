@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "kernels/exec/thread_pool.h"
+#include "protocols/cli/commands/model_files.h"
 
 namespace consort::bench {
 namespace {
@@ -68,9 +69,55 @@ Machine measure_machine(const CliContext& c) {
 Value roof_value(const Machine& m) {
   return Value::object({{"threads", m.roof.threads},
                         {"dram_read_gbs", m.roof.dram_read_gbs},
+                        {"l3_read_gbs", m.roof.l3_read_gbs},
                         {"cache_read_gbs", m.roof.cache_read_gbs},
                         {"f32_gflops", m.roof.f32_gflops},
+                        {"bf16_gflops", m.roof.bf16_gflops},
+                        {"int16_gops", m.roof.int16_gops},
                         {"int8_gops", m.roof.int8_gops}});
+}
+
+namespace {
+
+// A processor without bfloat16 products makes them as float32 ones.
+std::pair<const char*, double> peak_of(const Roof& roof, Arithmetic a) {
+  switch (a) {
+    case Arithmetic::kFloat32:
+      return {"float32", roof.f32_gflops};
+    case Arithmetic::kBfloat16:
+      return {"bf16", roof.bf16_gflops > 0 ? roof.bf16_gflops : roof.f32_gflops};
+    case Arithmetic::kInt16:
+      return {"int16", roof.int16_gops};
+    case Arithmetic::kInt8:
+      return {"int8", roof.int8_gops};
+  }
+  return {"float32", roof.f32_gflops};
+}
+
+}  // namespace
+
+Value roof_share(const Machine& m, const Work& work, double seconds) {
+  const auto [name, peak] = peak_of(m.roof, work.arithmetic);
+  const double memory = work.bytes / m.roof.dram_read_gbs * 1e-9, arithmetic = work.flop / peak * 1e-9;
+  if (!(seconds > 0)) return roof_value(m);
+  return roof_value(m)
+      .with("attained_gbs", work.bytes / seconds * 1e-9)
+      .with("attained_gflops", work.flop / seconds * 1e-9)
+      .with("bound", memory >= arithmetic ? "memory" : name)
+      .with("share", std::max(memory, arithmetic) / seconds);
+}
+
+Result<Arithmetic> arithmetic_of(const CliContext& c, const std::string& model) {
+  CONSORT_TRY(catalogue, open_catalogue(c));
+  CONSORT_TRY(path, catalogue.resolve(model));
+  CONSORT_TRY(source, open_weights(path));
+  const TensorEntry* largest = nullptr;
+  for (const TensorEntry& t : source->tensors())
+    if (largest == nullptr || t.view.elements() > largest->view.elements()) largest = &t;
+  if (largest == nullptr) return fail(ErrorKind::kInvalid, "a model without tensors", path);
+  const DType type = largest->view.dtype;
+  const bool integers = dtype_info(type).block > 1 || type == DType::kI8;
+  return integers || c.options.precision == "int16" ? Arithmetic::kInt16 : Arithmetic::kFloat32;
 }
 
 // The first tenth and the last tenth of a vocabulary hold control and unused tokens.
@@ -96,6 +143,7 @@ GenerateRequest plain_request(std::vector<TokenId> ids, int max_tokens) {
   r.max_tokens = max_tokens;
   r.ignore_eos = true;
   r.sampling.temperature = 0;
+  r.logprobs = false;
   r.bypass_prefix_cache = true;
   return r;
 }

@@ -18,6 +18,7 @@ namespace consort::bench {
 struct Flags {
   std::string model;  // empty: the bench's default
   std::string texts;  // embed, rerank: a file of texts, one a line; empty: made ones
+  std::string out;    // report: the page
   int prompt_tokens = 512, tokens = 96, sequences = 1, rounds = 5;
   bool tokens_given = false, prompt_given = false, sequences_given = false;
 };
@@ -36,6 +37,21 @@ struct Machine {
 // Measures the roof; call before the engine starts its threads.
 Machine measure_machine(const CliContext& c);
 Value roof_value(const Machine& machine);
+
+// What bounds a piece of work: bytes from memory, or multiply-adds of a kind.
+enum class Arithmetic { kFloat32, kBfloat16, kInt16, kInt8 };
+struct Work {
+  double bytes = 0;  // read from memory
+  double flop = 0;   // a multiply-add counts two
+  Arithmetic arithmetic = Arithmetic::kFloat32;
+};
+// roof_value with what `work` in `seconds` made of it: "attained_gbs", "attained_gflops", "bound" ("memory",
+// "int16", ...: what the machine needs longer for) and "share" (the least seconds that its measured rates
+// allow, memory and arithmetic in full overlap, over those taken).
+Value roof_share(const Machine& machine, const Work& work, double seconds);
+
+// What the model's products are made of: of its largest tensor's type, and of --precision.
+Result<Arithmetic> arithmetic_of(const CliContext& c, const std::string& model);
 
 // Prompts that no earlier request had: ids drawn from the model's vocabulary, the same for the same seed.
 class FreshPrompts {
@@ -64,6 +80,7 @@ void print_result(CliContext& c, const Value& result);
 
 Result<Value> prefill(CliContext& c, const Flags& f);
 Result<Value> decode(CliContext& c, const Flags& f);
+Result<Value> rows(CliContext& c, const Flags& f);
 Result<Value> batch(CliContext& c, const Flags& f);
 Result<Value> mixture(CliContext& c, const Flags& f);
 Result<Value> kernels(CliContext& c, const Flags& f);
@@ -74,5 +91,6 @@ Result<Value> steps(CliContext& c, const Flags& f);
 Result<Value> bus(CliContext& c, const Flags& f);
 Result<Value> load(CliContext& c, const Flags& f);
 Result<Value> memory(CliContext& c, const Flags& f);
+Result<Value> report(CliContext& c, const Flags& f);
 
 }  // namespace consort::bench
