@@ -128,7 +128,7 @@ class Report:
         self.line("---", "---", "---", "---", "---", "---")
 
     def line(self, row, unit, left, right, ratio, asked):
-        print(f"| {row:{self.width}} | {unit:8} | {left:36} | {right:43} | {ratio:23} | {asked:5} |", flush=True)
+        print(f"| {row:{self.width}} | {unit:8} | {left:38} | {right:43} | {ratio:23} | {asked:5} |", flush=True)
 
     def add(self, row, unit, left, right, asked=None, rate=False, **more):
         """`left`, `right`: (name, samples) of the same rounds. `rate`: more is better; otherwise the samples are times.
