@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+import textwrap
 import time
 import venv
 from pathlib import Path
@@ -12,11 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 7
 SETTLE_S = 0.2  # a peer's workers may spin for a while after a pass; neither side is measured beside them
-READING = (
-    "Ratio: how many times better the left side is than the right one (rates: left / right, times: right / left), taken in each",
-    "round, then the median; above 1 the left side is better. In brackets the least and the most of all rounds. Asked: what this",
-    "project holds itself to on a quiet machine. Ratios of one run compare, figures of different runs or machines do not; a",
-    "difference within the brackets is noise, and brackets wider than a tenth say that something else was running: repeat.")
+READING = """
+Ratio: how many times better the left side is than the right one (rates: left / right, times: right / left), taken in each
+round, then the median; above 1 the left side is better. In brackets the least and the most of all rounds. Asked: what this
+project holds itself to on a quiet machine. Ratios of one run compare, figures of different runs or machines do not; a
+difference within the brackets is noise, and brackets wider than a tenth say that something else was running: repeat."""
 
 
 def environment(folder, packages, modules, wanted=None, hint=""):
@@ -140,9 +141,10 @@ class Report:
         self.line(row, unit, *(f"{side['side']} {spread(side)}" for side in (result["left"], result["right"])),
                   spread(result["ratio"]), "-" if asked is None else f"{asked:g}")
 
-    def finish(self, *reading):
-        self.out["reading"] = [*reading, *READING]
-        print("\n" + "\n".join(self.out["reading"]))
+    def finish(self, reading):
+        """`reading`: how to read this script's rows; what holds for all follows."""
+        self.out["reading"] = " ".join(f"{reading} {READING}".split())
+        print("\n" + textwrap.fill(self.out["reading"], 120))
         if self.file:
             text = json.dumps(self.out, indent=1) + "\n"
             sys.stdout.write(text) if self.file == "-" else Path(self.file).write_text(text)
