@@ -140,11 +140,16 @@ class Report:
         self.out["rows"].append(result)
         self.line(row, unit, *(f"{side['side']} {spread(side)}" for side in (result["left"], result["right"])),
                   spread(result["ratio"]), "-" if asked is None else f"{asked:g}")
+        self.keep()  # a run that is stopped leaves its rows
 
     def finish(self, reading):
         """`reading`: how to read this script's rows; what holds for all follows."""
         self.out["reading"] = " ".join(f"{reading} {READING}".split())
         print("\n" + textwrap.fill(self.out["reading"], 120))
-        if self.file:
-            text = json.dumps(self.out, indent=1) + "\n"
-            sys.stdout.write(text) if self.file == "-" else Path(self.file).write_text(text)
+        self.keep()
+        if self.file == "-":
+            print(json.dumps(self.out, indent=1))
+
+    def keep(self):
+        if self.file and self.file != "-":
+            Path(self.file).write_text(json.dumps(self.out, indent=1) + "\n")
