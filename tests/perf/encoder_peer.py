@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """ONNX Runtime over an encoder, behind a pipe (compare_encoders starts it in the peer's environment).
 
-Usage: encoder_peer.py KIND MODEL_FOLDER THREADS TEXTS; KIND: minilm | bge | rerank | pictures.
-Prints one JSON line when it is ready (the batch size that was fastest, what each took), then one for each line read:
-{"wall_ms", "processor_ms"} of a pass over all items. "check" is answered with the first rows of the result.
+Usage: encoder_peer.py KIND MODEL_FOLDER THREADS TEXTS [BATCH]; KIND: minilm | bge | rerank | colbert | pictures.
+Prints one JSON line when it is ready (the batch size that was fastest, or BATCH; what each took), then one for each line
+read. "run": {"wall_ms", "processor_ms"} of a pass over all items. "results N": what comes out for the first N texts, a list
+of rows for each. "reference N": the same in float32 arithmetic, for an int8 file over its dequantised weights.
 
 The float model is written from model.safetensors with ONNX Runtime's own fused operators (attention, skip layer norm,
 bias and GELU), the form that its transformer optimiser makes; the int8 models are the catalogue's files as they are."""
@@ -80,6 +81,36 @@ def build_bert(weights, config):
     return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
 
 
+def dequantised(path):
+    """An int8 file with its products in float32: activations as they are, weights times nothing (their scales follow in the
+    file's own graph, where the scale of the activations becomes one)."""
+    import onnx
+    from onnx import helper, numpy_helper
+    model = onnx.load(path)
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    nodes, added = [], {}
+    for node in graph.node:
+        if node.op_type == "DynamicQuantizeLinear":
+            nodes.append(helper.make_node("Identity", [node.input[0]], [node.output[0]]))
+            added[node.output[1]] = np.float32(1)
+        elif node.op_type == "MatMulInteger":
+            weights, zero = (numpy_helper.to_array(stored[node.input[i]]).astype(np.float32) for i in (1, 3))
+            name = node.input[1] + ".float"
+            added[name] = weights - zero
+            nodes.append(helper.make_node("MatMul", [node.input[0], name], list(node.output)))
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    graph.initializer.extend(numpy_helper.from_array(np.asarray(array), name) for name, array in added.items())
+    return model.SerializeToString()
+
+
 def session_of(model, threads):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -97,47 +128,52 @@ class Texts:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(256 if kind == "minilm" else 512)
-        self.kind = kind
+        self.kind, self.threads = kind, threads
         self.encoded = [tokenizer.encode(QUERY, line) if kind == "rerank" else tokenizer.encode(line) for line in lines]
         self.order = sorted(range(len(lines)), key=lambda i: -len(self.encoded[i].ids))
         if kind == "minilm":
             config = json.loads((folder / "config.json").read_text())
-            model = build_bert(read_safetensors(folder / "model.safetensors"), config)
+            self.model = build_bert(read_safetensors(folder / "model.safetensors"), config)
         else:
-            model = str(folder / "model.onnx")
-        self.session = session_of(model, threads)
+            self.model = str(folder / "model.onnx")
+        self.session = session_of(self.model, threads)
+
+    def feed(self, indices):
+        """The inputs of a batch of texts, longest first, and its mask."""
+        some = [self.encoded[i] for i in indices]
+        shape = (len(some), len(some[0].ids))
+        ids, types, mask = (np.zeros(shape, np.int64) for _ in range(3))
+        for row, text in enumerate(some):
+            n = len(text.ids)
+            ids[row, :n], types[row, :n], mask[row, :n] = text.ids, text.type_ids, 1
+        if self.kind == "minilm":
+            return {"ids": ids.astype(np.int32), "mask": mask.astype(np.int32)}, mask
+        return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}, mask
 
     def prepare(self, size):
-        self.batches = []
-        for begin in range(0, len(self.order), size):
-            some = [self.encoded[i] for i in self.order[begin:begin + size]]
-            shape = (len(some), len(some[0].ids))
-            ids, types, mask = (np.zeros(shape, np.int64) for _ in range(3))
-            for row, text in enumerate(some):
-                n = len(text.ids)
-                ids[row, :n], types[row, :n], mask[row, :n] = text.ids, text.type_ids, 1
-            if self.kind == "minilm":
-                feed = {"ids": ids.astype(np.int32), "mask": mask.astype(np.int32)}
-            else:
-                feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-            self.batches.append((feed, mask))
+        self.batches = [self.feed(self.order[begin:begin + size]) for begin in range(0, len(self.order), size)]
+
+    def answer(self, session, feed, mask):
+        """Logits [b, 1], embeddings [b, width], or for colbert the states [b, t, width]."""
+        out = session.run([session.get_outputs()[0].name], feed)[0]
+        if self.kind in ("rerank", "colbert"):
+            return out
+        if self.kind == "minilm":
+            out = (out * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        else:
+            out = out[:, 0]
+        return out / np.linalg.norm(out, axis=1, keepdims=True)
 
     def run(self):
-        rows = []
         for feed, mask in self.batches:
-            out = self.session.run(None, feed)[0]
-            if self.kind == "rerank":
-                rows.append(out)
-                continue
-            if self.kind == "minilm":
-                out = (out * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-            else:
-                out = out[:, 0]
-            rows.append(out / np.linalg.norm(out, axis=1, keepdims=True))
-        result = np.concatenate(rows)
-        back = np.empty_like(result)
-        back[self.order] = result
-        return back
+            self.answer(self.session, feed, mask)
+
+    def results(self, count, reference):
+        session = self.session
+        if reference and self.kind != "minilm":
+            session = session_of(dequantised(self.model), self.threads)
+        rows = [self.answer(session, *self.feed([i]))[0] for i in range(count)]
+        return [row.reshape(-1, row.shape[-1]).tolist() for row in rows]
 
 
 class Pictures:
@@ -154,7 +190,8 @@ class Pictures:
         self.batches = [self.pixels[i:i + size] for i in range(0, len(self.pixels), size)]
 
     def run(self):
-        return np.concatenate([self.session.run(["logits"], {"x": batch})[0] for batch in self.batches])
+        for batch in self.batches:
+            self.session.run(["logits"], {"x": batch})
 
 
 def timed(side):
@@ -168,7 +205,7 @@ def main():
     lines = [line for line in Path(texts).read_text().split("\n") if line]
     side = Pictures(folder, threads, 32) if kind == "pictures" else Texts(kind, folder, threads, lines)
     tried = {}
-    for size in BATCHES:
+    for size in [int(sys.argv[5])] if len(sys.argv) > 5 else BATCHES:
         side.prepare(size)
         side.run()
         tried[size] = min((timed(side) for _ in range(2)), key=lambda t: t["wall_ms"])
@@ -176,7 +213,8 @@ def main():
     side.prepare(best)
     print(json.dumps({"batch": best, "tried": tried, "version": onnxruntime.__version__}), flush=True)
     for line in sys.stdin:
-        answer = side.run()[:8].tolist() if line.strip() == "check" else timed(side)
+        what, *count = line.split()
+        answer = timed(side) if what == "run" else side.results(int(count[0]), what == "reference")
         print(json.dumps(answer), flush=True)
 
 
