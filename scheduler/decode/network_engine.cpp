@@ -87,6 +87,7 @@ struct NetworkEngine::Impl {
   std::deque<TaskPtr> tasks;  // by class, deadline, and whose turn it is
   EngineStats counts;
   double flop_per_ms = kFirstFlopPerMs;
+  TurnLength turn = kNoHurry;
   // The step's batch.
   NetworkWants wants;
   std::vector<std::pair<Task*, std::size_t>> batch;  // (task, sample)
@@ -139,7 +140,7 @@ void NetworkEngine::Impl::sweep() {
 }
 
 void NetworkEngine::Impl::take_from(Task& task, double& flop) {
-  const double most = options.step_ms * flop_per_ms;
+  const double most = std::min(options.step_ms, turn.count()) * flop_per_ms;
   while (task.next < task.order.size() &&
          batch.size() < static_cast<std::size_t>(options.samples_per_step)) {
     const std::size_t i = task.order[task.next];
@@ -327,6 +328,9 @@ void NetworkEngine::close() {
 }
 bool NetworkEngine::idle() const {
   return impl_->open_jobs.load() == 0;
+}
+void NetworkEngine::set_turn(TurnLength length) {
+  impl_->turn = length;
 }
 void NetworkEngine::set_waker(std::function<void()> wake) {
   impl_->wake = std::move(wake);
