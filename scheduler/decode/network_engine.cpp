@@ -14,6 +14,8 @@
 #include <tuple>
 #include <utility>
 
+#include "kernels/exec/breath.h"
+
 namespace consort {
 namespace {
 
@@ -88,6 +90,7 @@ struct NetworkEngine::Impl {
   EngineStats counts;
   double flop_per_ms = kFirstFlopPerMs;
   TurnLength turn = kNoHurry;
+  bool breathes = false;  // lets others go in the middle of a pass, as seen in the last one
   // The step's batch.
   NetworkWants wants;
   std::vector<std::pair<Task*, std::size_t>> batch;  // (task, sample)
@@ -140,7 +143,7 @@ void NetworkEngine::Impl::sweep() {
 }
 
 void NetworkEngine::Impl::take_from(Task& task, double& flop) {
-  const double most = std::min(options.step_ms, turn.count()) * flop_per_ms;
+  const double most = (breathes ? options.step_ms : std::min(options.step_ms, turn.count())) * flop_per_ms;
   while (task.next < task.order.size() &&
          batch.size() < static_cast<std::size_t>(options.samples_per_step)) {
     const std::size_t i = task.order[task.next];
@@ -217,9 +220,12 @@ void NetworkEngine::Impl::scatter() {
 
 Status NetworkEngine::Impl::run_batch(Exec& exec) {
   const auto start = Clock::now();
+  const auto away = Breaths::spent();
+  const auto breaths = Breaths::taken();
   NetworkOutput output;
   CONSORT_CHECK_OK(forward(exec, output));
-  const double took = milliseconds(Clock::now() - start);
+  const double took = milliseconds(Clock::now() - start - (Breaths::spent() - away));
+  breathes = Breaths::taken() > breaths;
   if (took > kShortStepMs && batch_flop > 0)
     flop_per_ms = std::clamp(kRateMemory * flop_per_ms + (1 - kRateMemory) * batch_flop / took,
                              kLeastFlopPerMs, kMostFlopPerMs);

@@ -12,12 +12,14 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/exec/breath.h"
+
 namespace consort {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kFairTurn = 4;  // every 4th step goes to the worker that waited longest, whatever its class
+constexpr int kFairTurn = 3;  // every third step goes to the worker that waited longest, whatever its class
 constexpr TurnLength kShortestTurn{2};  // below, little of a step is arithmetic
 constexpr double kUsualRise = 1.1;
 
@@ -50,8 +52,10 @@ struct Lane::Impl {
   void wait_for_work();
   std::shared_ptr<StepWorker> choose();
   TurnLength turn_beside(const Hungry& hungry, std::size_t chosen) const;
-  void end_step(const StepWorker& worker, TurnLength took);
-  void count_busy(Clock::time_point start, bool step);
+  void do_step(StepWorker& worker, TurnLength turn_length);
+  void let_urgent_work_go();
+  std::shared_ptr<StepWorker> choose_above(const StepWorker& outer, TurnLength& patience);
+  void count_busy(double ms, bool step);
 
   DevicePool& pool;
   const LaneOptions options;
@@ -64,7 +68,11 @@ struct Lane::Impl {
   std::deque<LaneTask> inbox;  // by class, then deadline, then arrival
   std::vector<Seat> seats;
   const StepWorker* stepping = nullptr;
-  TurnLength length = kNoHurry;  // lane thread only: of the chosen worker's turn
+  // Lane thread only: the chosen worker's turn, its class, since when it has the lane, and when it breathed
+  // last.
+  TurnLength length = kNoHurry;
+  WorkClass own_class = WorkClass::kInteractive;
+  Clock::time_point slice_start, last_breath;
   bool stopping = false, poked = false, trimmed = true;
   std::uint64_t turn = 0;
   LaneStats stats;
@@ -123,12 +131,11 @@ bool Lane::Impl::run_task() {
     return true;
   }
   task.run(exec);
-  count_busy(start, false);
+  count_busy(milliseconds_since(start), false);
   return true;
 }
 
-void Lane::Impl::count_busy(Clock::time_point start, bool step) {
-  const double ms = milliseconds_since(start);
+void Lane::Impl::count_busy(double ms, bool step) {
   std::lock_guard lock(mutex);
   ++(step ? stats.steps : stats.tasks);
   stats.busy_ms += ms;
@@ -158,6 +165,7 @@ std::shared_ptr<StepWorker> Lane::Impl::choose() {
                                      [&](const auto& a, const auto& b) { return key(a) < key(b); });
   std::lock_guard lock(mutex);
   length = turn_beside(hungry, static_cast<std::size_t>(best - hungry.begin()));
+  own_class = best->second.work_class;
   ++turn;
   for (Seat& seat : seats) {
     if (seat.worker != best->first.worker) continue;
@@ -186,20 +194,73 @@ TurnLength Lane::Impl::turn_beside(const Hungry& hungry, std::size_t chosen) con
 bool Lane::Impl::run_step() {
   const std::shared_ptr<StepWorker> worker = choose();
   if (!worker) return false;
-  const auto start = Clock::now();
-  worker->set_turn(length);
-  worker->step(exec);
-  count_busy(start, true);
-  end_step(*worker, Clock::now() - start);
+  slice_start = last_breath = Clock::now();
+  {
+    const Breaths breaths([this] { let_urgent_work_go(); });
+    do_step(*worker, length);
+  }
+  {
+    std::lock_guard lock(mutex);
+    stepping = nullptr;
+  }
   stepped.notify_all();
   return true;
 }
 
-void Lane::Impl::end_step(const StepWorker& worker, TurnLength took) {
+void Lane::Impl::do_step(StepWorker& worker, TurnLength turn_length) {
+  const auto start = Clock::now();
+  const auto away = Breaths::spent();
+  worker.set_turn(turn_length);
+  worker.step(exec);
+  const TurnLength took = Clock::now() - start - (Breaths::spent() - away);
+  count_busy(took.count(), true);
   std::lock_guard lock(mutex);
-  stepping = nullptr;
   for (Seat& seat : seats)
     if (seat.worker.get() == &worker) seat.usual = std::min(took, kUsualRise * seat.usual);
+}
+
+// Who has something more urgent to do than the worker that holds the lane, and how long he waits for it.
+std::shared_ptr<StepWorker> Lane::Impl::choose_above(const StepWorker& outer, TurnLength& patience) {
+  std::vector<Seat> now;
+  {
+    std::lock_guard lock(mutex);
+    now = seats;
+  }
+  const Seat* best = nullptr;
+  StepWorker::Need best_need;
+  const auto key = [](const StepWorker::Need& need, const Seat& seat) {
+    return std::tuple(need.work_class, need.deadline, seat.last_turn);
+  };
+  for (const Seat& seat : now) {
+    if (seat.worker.get() == &outer) continue;
+    const StepWorker::Need need = seat.worker->need();
+    if (!need.work || need.work_class >= own_class) continue;
+    if (best == nullptr || key(need, seat) < key(best_need, *best)) {
+      best = &seat;
+      best_need = need;
+    }
+  }
+  if (best == nullptr) return nullptr;
+  patience = std::clamp(best->usual, kShortestTurn, kYield);
+  return best->worker;
+}
+
+// In the middle of a step of less urgent work. As many steps as it gets between two turns of less urgent work
+// anyway; then that goes on.
+void Lane::Impl::let_urgent_work_go() {
+  const auto now = Clock::now();
+  const TurnLength had = now - slice_start, piece = now - std::exchange(last_breath, now);
+  if (own_class == WorkClass::kInteractive) return;
+  const StepWorker* const outer = stepping;
+  TurnLength patience = kYield;
+  for (int step = 0; step < kFairTurn - 1; ++step) {
+    const std::shared_ptr<StepWorker> worker = choose_above(*outer, patience);
+    // The next piece will be as long as the last one; the lane changes hands where that is nearest to the
+    // wish.
+    if (!worker || (step == 0 && had + piece / 2 < patience)) break;
+    do_step(*worker, kNoHurry);
+    slice_start = last_breath = Clock::now();
+  }
 }
 
 // The pool's pressure hook. Workers may be touched on the lane's thread only; elsewhere nothing can be freed.
