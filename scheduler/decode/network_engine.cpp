@@ -366,6 +366,8 @@ StepWorker::Need NetworkEngine::need() {
 
 void NetworkEngine::step(Exec& exec) {
   const auto start = Clock::now();
+  const auto away = Breaths::spent();
+  const auto worked = [&] { return milliseconds(Clock::now() - start - (Breaths::spent() - away)); };
   impl_->take_arrivals();
   impl_->check_stops();
   if (!impl_->tasks.empty()) {
@@ -385,10 +387,10 @@ void NetworkEngine::step(Exec& exec) {
         if (!task->over && task->next == task->order.size()) impl_->finish(*task);
       impl_->take_turns();
     }
-    impl_->counts.forward_ms += milliseconds(Clock::now() - start);
+    impl_->counts.forward_ms += worked();
     impl_->sweep();
   }
-  impl_->counts.step_ms += milliseconds(Clock::now() - start);
+  impl_->counts.step_ms += worked();
   impl_->close_step();
 }
 

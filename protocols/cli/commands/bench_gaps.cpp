@@ -174,9 +174,10 @@ Result<std::string> write_texts(const Rig& rig, std::size_t first, std::size_t c
   return folder.string();
 }
 
-// What the command `memory ingest` does, with its own settings.
-Result<Ingestion> ingest(Rig& rig, const std::string& folder, std::size_t count, const char* name_space,
-                         std::stop_token stop, std::atomic<std::size_t>& files) {
+// What the command `memory ingest` does, with its own settings. `path`: a folder of texts or one file of
+// them.
+Result<IngestReport> read_in(Rig& rig, const std::string& path, const char* name_space, std::stop_token stop,
+                             std::atomic<std::size_t>& files) {
   IngestOptions options;
   options.name_space = name_space;
   options.durability = Durability::kSync;
@@ -184,9 +185,14 @@ Result<Ingestion> ingest(Rig& rig, const std::string& folder, std::size_t count,
   options.on_file = [&files](std::size_t, std::size_t) { files.fetch_add(1); };
   RequestContext context = rig.engine->request();
   context.stop = std::move(stop);
+  return rig.engine->wait(
+      ingest_path(rig.engine->retrieval(), &rig.engine->models(), path, options, context));
+}
+
+Result<Ingestion> ingest(Rig& rig, const std::string& folder, std::size_t count, const char* name_space,
+                         std::stop_token stop, std::atomic<std::size_t>& files) {
   const auto begin = Clock::now();
-  auto reading = ingest_path(rig.engine->retrieval(), &rig.engine->models(), folder, options, context);
-  CONSORT_TRY(report, rig.engine->wait(std::move(reading)));
+  CONSORT_TRY(report, read_in(rig, folder, name_space, std::move(stop), files));
   if (report.created != count || report.truncated > 0 || !report.failures.empty())
     return fail(ErrorKind::kRuntime, fmt::format("{} of {} texts were ingested", report.created, count),
                 "bench gaps");
@@ -217,6 +223,19 @@ Result<Ingestion> converse_beside(Rig& rig, const std::string& folder, std::size
     return fail(ErrorKind::kInvalid, "the texts were ingested before two tokens had been written", "--items",
                 "ask for more");
   return done;
+}
+
+// The first file once more, with nothing beside it: its vectors must be those of the time in company, to the
+// bit.
+Status check_vectors(Rig& rig, std::size_t count) {
+  const std::string file = rig.scratch->path() + fmt::format("/texts-0/{:08}.txt", 0);
+  std::atomic<std::size_t> files{0};
+  CONSORT_TRY(report, read_in(rig, file, kTogether, rig.context.stop.get_token(), files));
+  if (report.unchanged == std::min(count, kTextsPerFile) && report.items == report.unchanged) return {};
+  return fail(
+      ErrorKind::kRuntime,
+      fmt::format("{} of {} texts have another vector alone than in company", report.updated, report.items),
+      "bench gaps");
 }
 
 // Every text is there as it was written and has its vector; some of them are asked for in whole.
@@ -315,6 +334,7 @@ Result<Value> gaps(CliContext& c, const Flags& f) {
   }
   progress.finish();
   CONSORT_CHECK_OK(check_memory(rig, items));
+  CONSORT_CHECK_OK(check_vectors(rig, items));
   const double busy_p99 = figures.busy.p99();
   Value::Object out{{"name", "gaps"},
                     {"model", rig.model},
@@ -333,6 +353,7 @@ Result<Value> gaps(CliContext& c, const Flags& f) {
   out.emplace_back("ingestion_alone", ingestion_value(figures.alone));
   out.emplace_back("ingestion_beside", ingestion_value(figures.together));
   out.emplace_back("answers_equal", true);
+  out.emplace_back("vectors_equal", true);
   out.emplace_back("texts_found", static_cast<std::int64_t>(items));
   return Value::object(std::move(out));
 }
