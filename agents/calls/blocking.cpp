@@ -4,6 +4,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "memory/base/thread_priority.h"
+
 namespace consort {
 namespace {
 
@@ -12,7 +14,19 @@ boost::asio::thread_pool& blocking_pool() {
   return pool;
 }
 
+boost::asio::thread_pool& background_pool() {
+  static boost::asio::thread_pool pool(1);
+  return pool;
+}
+
 boost::asio::awaitable<void> call_there(std::function<void()> work) {
+  work();
+  co_return;
+}
+
+boost::asio::awaitable<void> call_in_background(std::function<void()> work) {
+  thread_local const bool lowered = (lower_thread_priority(), true);
+  static_cast<void>(lowered);
   work();
   co_return;
 }
@@ -22,6 +36,11 @@ boost::asio::awaitable<void> call_there(std::function<void()> work) {
 boost::asio::awaitable<void> run_on_blocking_pool(std::function<void()> work) {
   auto there = call_there(std::move(work));
   co_await boost::asio::co_spawn(blocking_pool(), std::move(there), boost::asio::use_awaitable);
+}
+
+boost::asio::awaitable<void> run_on_background_pool(std::function<void()> work) {
+  auto there = call_in_background(std::move(work));
+  co_await boost::asio::co_spawn(background_pool(), std::move(there), boost::asio::use_awaitable);
 }
 
 }  // namespace consort

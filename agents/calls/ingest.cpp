@@ -118,7 +118,7 @@ Async<bool> replace_items(Retrieval& memory, std::string source, std::vector<New
     CONSORT_CHECK_OK(memory.commit(plan, options.durability));
     return plan;
   };
-  auto done = co_await on_blocking_pool(std::move(work));
+  auto done = co_await on_background_pool(std::move(work));
   if (!done) co_return forward_error(done);
   count(*done, report);
   co_return true;
@@ -150,7 +150,7 @@ Async<bool> ingest_items(Retrieval& memory, ModelDirectory* models, std::string 
 Async<bool> ingest_code(Retrieval& memory, ModelDirectory* models, const SourceFile& file,
                         const IngestOptions& options, RequestContext context, IngestReport& report) {
   auto reading = [path = file.path] { return read_bytes(path); };
-  auto text = co_await on_blocking_pool(std::move(reading));
+  auto text = co_await on_background_pool(std::move(reading));
   if (!text) {
     report.failures.push_back({file.source, text.error()});
     co_return true;
@@ -188,7 +188,7 @@ Result<Picture> read_picture(const SourceFile& file, BlobStore& blobs) {
 Async<bool> ingest_picture(Retrieval& memory, Projector& projector, const SourceFile& file,
                            const IngestOptions& options, RequestContext context, IngestReport& report) {
   auto reading = [file, blobs = options.blobs] { return read_picture(file, *blobs); };
-  auto picture = co_await on_blocking_pool(std::move(reading));
+  auto picture = co_await on_background_pool(std::move(reading));
   if (!picture) {
     report.failures.push_back({file.source, picture.error()});
     co_return true;
@@ -218,6 +218,7 @@ Async<bool> ingest_picture(Retrieval& memory, Projector& projector, const Source
 Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::string path,
                                 IngestOptions options, RequestContext context) {
   IngestReport report;
+  context.work_class = WorkClass::kBatch;
   const bool asks_models =
       !options.model.empty() || options.pictures || (options.code && !options.classifier.empty());
   if (models == nullptr && asks_models) co_return not_connected("ingest", "models");
@@ -230,13 +231,13 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
     extensions.insert(extensions.end(), kPictures.begin(), kPictures.end());
   }
   auto listing = [path, extensions, code = options.code] { return list_files(path, extensions, code); };
-  auto files = co_await on_blocking_pool(std::move(listing));
+  auto files = co_await on_background_pool(std::move(listing));
   if (!files) co_return forward_error(files);
   std::vector<std::string> found;
   for (const SourceFile& file : *files) found.push_back(file.source);
   FolderReading folder{memory, options.name_space, path, std::move(found), options.durability};
   auto beginning = [&folder] { return folder.begin(); };
-  if (auto begun = co_await on_blocking_pool(std::move(beginning)); !begun) co_return forward_error(begun);
+  if (auto begun = co_await on_background_pool(std::move(beginning)); !begun) co_return forward_error(begun);
   for (const SourceFile& file : *files) {
     if (context.stop.stop_requested()) co_return fail(ErrorKind::kCancelled, "stopped", file.source);
     if (projector && wanted(file.path, kPictures)) {
@@ -253,7 +254,7 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
       continue;
     }
     auto reading = [file, split = options.split] { return read_items(file, split); };
-    auto items = co_await on_blocking_pool(std::move(reading));
+    auto items = co_await on_background_pool(std::move(reading));
     if (!items) {
       report.failures.push_back({file.source, items.error()});
       continue;
@@ -265,7 +266,7 @@ Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::
     if (options.on_file) options.on_file(report.files + report.failures.size(), files->size());
   }
   auto ending = [&folder] { return folder.end(); };
-  auto ended = co_await on_blocking_pool(std::move(ending));
+  auto ended = co_await on_background_pool(std::move(ending));
   if (!ended) co_return forward_error(ended);
   report.erased += ended->erased;
   report.vanished = std::move(ended->sources);

@@ -54,7 +54,8 @@ inline constexpr std::size_t kMaxIngestFileBytes = 16u << 20;
 // `path`: a file, or a folder whose files (in it and below, in the order of their names) are read. An item's
 // source is the file's path inside the folder, its external id "<source>#<position>", its metadata {title,
 // section, position, line}; a picture is one item with the file's path as its id (pictures.h); pieces of
-// code: code_items.h. A file that was read before replaces what it gave then; what a file gave that is gone
+// code: code_items.h. Models are asked in the class kBatch and the rest is done on the background pool, so that
+// conversations beside it hardly notice. A file that was read before replaces what it gave then; what a file gave that is gone
 // from the folder is erased (folder_reading.h). Errors: kNotFound (path), kInvalid (namespace), those of the
 // model and the store; a single bad file is a failure of the report.
 Async<IngestReport> ingest_path(Retrieval& memory, ModelDirectory* models, std::string path,

@@ -70,10 +70,5 @@ TEST(ThreadPool, AWaitingPoolUsesNoProcessorTime) {
   EXPECT_LT(used, 0.05);
 }
 
-TEST(ThreadPool, UsableCoresIsAtLeastOne) {
-  EXPECT_GE(usable_cores(), 1);
-  EXPECT_LE(usable_cores(), static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 }  // namespace
 }  // namespace consort

@@ -1,10 +1,11 @@
+#include "kernels/exec/usable_cores.h"
+
 #include <sched.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
-#include <sstream>
-#include <string>
 
 #include "kernels/exec/thread_pool.h"
 
@@ -29,9 +30,10 @@ double quota_v1(const std::string& directory) {
 }
 
 // The smallest quota on the way from this process's cgroup up to the root (a parent's limit binds as well).
-double cgroup_quota() {
-  double smallest = std::min(quota_v2("/sys/fs/cgroup"), quota_v1("/sys/fs/cgroup/cpu"));
-  std::ifstream in("/proc/self/cgroup");
+double cgroup_quota(const std::string& root) {
+  const std::string v2_mount = root + "/sys/fs/cgroup", v1_mount = root + "/sys/fs/cgroup/cpu";
+  double smallest = std::min(quota_v2(v2_mount), quota_v1(v1_mount));
+  std::ifstream in(root + "/proc/self/cgroup");
   for (std::string line; std::getline(in, line);) {
     const auto first = line.find(':');
     const auto second = first == std::string::npos ? first : line.find(':', first + 1);
@@ -40,24 +42,37 @@ double cgroup_quota() {
     const bool v2 = controllers.empty();
     if (!v2 && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
     for (std::string path = line.substr(second + 1); path.size() > 1; path.resize(path.rfind('/'))) {
-      smallest =
-          std::min(smallest, v2 ? quota_v2("/sys/fs/cgroup" + path) : quota_v1("/sys/fs/cgroup/cpu" + path));
+      smallest = std::min(smallest, v2 ? quota_v2(v2_mount + path) : quota_v1(v1_mount + path));
       if (path.rfind('/') == std::string::npos) break;
     }
   }
   return smallest;
 }
 
+// Of the affinity mask, which the cpuset bounds; the mask of a large machine is longer than cpu_set_t.
+int cores_by_affinity() {
+  for (int most = CPU_SETSIZE; most <= 1 << 18; most *= 2) {
+    cpu_set_t* set = CPU_ALLOC(most);
+    if (set == nullptr) break;
+    const std::size_t bytes = CPU_ALLOC_SIZE(most);
+    CPU_ZERO_S(bytes, set);
+    const int cores = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
+    CPU_FREE(set);
+    if (cores > 0) return cores;
+  }
+  return 1;
+}
+
 }  // namespace
 
+int cores_under_quota(int affinity, const std::string& root) {
+  const double quota = cgroup_quota(root);
+  const int allowed = quota < affinity ? static_cast<int>(std::ceil(quota)) : affinity;
+  return std::max(1, allowed);
+}
+
 int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  int cores = 1;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) cores = std::max(1, CPU_COUNT(&set));
-  const double quota = cgroup_quota();
-  if (quota < cores) cores = std::max(1, static_cast<int>(std::ceil(quota)));
-  return cores;
+  return cores_under_quota(cores_by_affinity(), "");
 }
 
 }  // namespace consort

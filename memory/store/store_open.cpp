@@ -152,6 +152,9 @@ Status open_database(Store::Impl& impl, bool exists) {
                           : rocksdb::DB::Open(options, impl.directory, descriptors, &handles, &raw);
   if (!opened.ok()) return tl::unexpected(open_error(opened, impl.directory));
   impl.db.reset(raw);
+  // Nobody waits for a compaction; a flush has writers behind it. Where the system refuses, nothing changes.
+  options.env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kLow)
+      .PermitUncheckedError();
   for (std::size_t i = 0; i < handles.size(); ++i) impl.families[names[i]] = handles[i];
   return {};
 }

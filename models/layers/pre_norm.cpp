@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "kernels/exec/breath.h"
+
 namespace consort {
 namespace {
 
@@ -80,16 +82,20 @@ void run_pre_norm(Ops& ops, const PreNormConfig& c, const PreNormLayer& layer, s
                             {&layer.key.weight, k, layer.key.bias.as<float>()},
                             {&layer.value.weight, v, layer.value.bias.as<float>()}};
   ops.matmul(normed, jobs);
+  breathe();
   const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(head)));
   ops.text_attention(lengths, scale, heads(q), heads(k), heads(v), attended, causal);
   ops.matmul(attended, layer.output.weight, normed, layer.output.bias.as<float>());
   ops.add(x, normed);
+  breathe();
   ops.add_layer_norm(x, TensorView{}, layer.before_mlp.weight, layer.before_mlp.bias, c.eps, normed);
   const TensorView hidden = rows(c.feed_forward);
   ops.matmul(normed, layer.up.weight, hidden, layer.up.bias.as<float>());
   ops.activate(c.activation, hidden);
+  breathe();
   ops.matmul(hidden, layer.down.weight, normed, layer.down.bias.as<float>());
   ops.add(x, normed);
+  breathe();
 }
 
 }  // namespace consort

@@ -89,12 +89,13 @@ Status Engine::Impl::start_blobs() {
 
 Status Engine::Impl::start_store() {
   if (!setup.store) return {};
-  const std::string directory = context.options.data_dir + "/store";
+  const std::string& data_dir = setup.data_dir.empty() ? context.options.data_dir : setup.data_dir;
+  const std::string directory = data_dir + "/store";
   std::error_code ec;
-  std::filesystem::create_directories(context.options.data_dir, ec);
+  std::filesystem::create_directories(data_dir, ec);
   if (ec)
-    return fail(ErrorKind::kIo, "the data directory cannot be made: " + ec.message(),
-                context.options.data_dir, "choose another with --data-dir");
+    return fail(ErrorKind::kIo, "the data directory cannot be made: " + ec.message(), data_dir,
+                "choose another with --data-dir");
   StoreOptions store_options;
   store_options.salvage_log = setup.salvage_log;
   CONSORT_TRY(opened, Store::open(directory, store_options));

@@ -27,6 +27,7 @@ class Lane;
 
 struct EngineSetup {
   bool store = false;        // open the data directory (one process at a time)
+  std::string data_dir;      // with store: where it lies; default --data-dir
   bool salvage_log = false;  // with store: open one whose log is damaged, without what lies behind the damage
   std::string listen;  // bus address (ipc://PATH) on which a node hosts this process's models; default --bus
   std::string join;    // bus of another process to host models for (consort node)

@@ -35,7 +35,7 @@ class EngineCore final : public RunHost {
   const EngineOptions& options() const { return options_; }
 
   StepWorker::Need need();
-  void set_company(bool company) { company_ = company; }
+  void set_turn(TurnLength length) { turn_ = length; }
   void step(Exec& exec);
   bool relieve(std::size_t bytes);
   KvCache& kv() { return *kv_; }
@@ -118,7 +118,7 @@ class EngineCore final : public RunHost {
   std::uint64_t next_order_ = 0;
   EngineStats counts_;
 
-  bool company_ = false;      // others wait for the lane
+  TurnLength turn_ = kNoHurry;  // finite: others wait for the lane
   PrefillCost prefill_cost_;  // measured
 
   // This step's, kept to reuse their memory.

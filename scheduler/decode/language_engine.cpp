@@ -222,8 +222,8 @@ KvCache& LanguageEngine::kv() {
 StepWorker::Need LanguageEngine::need() {
   return impl_->core->need();
 }
-void LanguageEngine::set_company(bool company) {
-  impl_->core->set_company(company);
+void LanguageEngine::set_turn(TurnLength length) {
+  impl_->core->set_turn(length);
 }
 void LanguageEngine::step(Exec& exec) {
   impl_->core->step(exec);

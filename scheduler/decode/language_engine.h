@@ -28,7 +28,7 @@ struct EngineOptions {
   int prefill_chunk = 256;
   int busy_prefill_chunk = 64;
   std::chrono::milliseconds calm_step{50};  // an arrival waits so long at worst
-  std::chrono::milliseconds busy_step = kYield;
+  std::chrono::milliseconds busy_step{10};  // as kYield
   int score_rows = 32;           // rows of logits in a step besides one for each decoding sequence
   int max_context = 0;           // 0 = the model's own
   std::size_t kv_max_bytes = 0;  // 0 = the pool's limit
@@ -68,7 +68,7 @@ class LanguageEngine final : public StepWorker {
   KvCache& kv();  // lane's thread (tests: when nothing runs)
 
   Need need() override;
-  void set_company(bool company) override;
+  void set_turn(TurnLength length) override;
   void step(Exec& exec) override;
   bool relieve(std::size_t bytes) override;
 

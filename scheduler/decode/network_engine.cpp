@@ -14,6 +14,8 @@
 #include <tuple>
 #include <utility>
 
+#include "kernels/exec/breath.h"
+
 namespace consort {
 namespace {
 
@@ -87,6 +89,8 @@ struct NetworkEngine::Impl {
   std::deque<TaskPtr> tasks;  // by class, deadline, and whose turn it is
   EngineStats counts;
   double flop_per_ms = kFirstFlopPerMs;
+  TurnLength turn = kNoHurry;
+  bool breathes = false;  // lets others go in the middle of a pass, as seen in the last one
   // The step's batch.
   NetworkWants wants;
   std::vector<std::pair<Task*, std::size_t>> batch;  // (task, sample)
@@ -139,7 +143,7 @@ void NetworkEngine::Impl::sweep() {
 }
 
 void NetworkEngine::Impl::take_from(Task& task, double& flop) {
-  const double most = options.step_ms * flop_per_ms;
+  const double most = (breathes ? options.step_ms : std::min(options.step_ms, turn.count())) * flop_per_ms;
   while (task.next < task.order.size() &&
          batch.size() < static_cast<std::size_t>(options.samples_per_step)) {
     const std::size_t i = task.order[task.next];
@@ -216,9 +220,12 @@ void NetworkEngine::Impl::scatter() {
 
 Status NetworkEngine::Impl::run_batch(Exec& exec) {
   const auto start = Clock::now();
+  const auto away = Breaths::spent();
+  const auto breaths = Breaths::taken();
   NetworkOutput output;
   CONSORT_CHECK_OK(forward(exec, output));
-  const double took = milliseconds(Clock::now() - start);
+  const double took = milliseconds(Clock::now() - start - (Breaths::spent() - away));
+  breathes = Breaths::taken() > breaths;
   if (took > kShortStepMs && batch_flop > 0)
     flop_per_ms = std::clamp(kRateMemory * flop_per_ms + (1 - kRateMemory) * batch_flop / took,
                              kLeastFlopPerMs, kMostFlopPerMs);
@@ -328,6 +335,9 @@ void NetworkEngine::close() {
 bool NetworkEngine::idle() const {
   return impl_->open_jobs.load() == 0;
 }
+void NetworkEngine::set_turn(TurnLength length) {
+  impl_->turn = length;
+}
 void NetworkEngine::set_waker(std::function<void()> wake) {
   impl_->wake = std::move(wake);
 }
@@ -356,6 +366,8 @@ StepWorker::Need NetworkEngine::need() {
 
 void NetworkEngine::step(Exec& exec) {
   const auto start = Clock::now();
+  const auto away = Breaths::spent();
+  const auto worked = [&] { return milliseconds(Clock::now() - start - (Breaths::spent() - away)); };
   impl_->take_arrivals();
   impl_->check_stops();
   if (!impl_->tasks.empty()) {
@@ -375,10 +387,10 @@ void NetworkEngine::step(Exec& exec) {
         if (!task->over && task->next == task->order.size()) impl_->finish(*task);
       impl_->take_turns();
     }
-    impl_->counts.forward_ms += milliseconds(Clock::now() - start);
+    impl_->counts.forward_ms += worked();
     impl_->sweep();
   }
-  impl_->counts.step_ms += milliseconds(Clock::now() - start);
+  impl_->counts.step_ms += worked();
   impl_->close_step();
 }
 

@@ -13,7 +13,8 @@ namespace consort {
 
 struct NetworkOptions {
   int max_queue = 256;         // jobs; more are refused with kUnavailable
-  double step_ms = 10;         // a step is filled up to the arithmetic that took this long in earlier steps
+  double step_ms = 10;         // a step is filled up to the arithmetic that took this long in earlier steps,
+                               // or less where the lane gives a shorter turn
   int samples_per_step = 256;  // at least one goes, whatever it costs
 };
 
@@ -37,6 +38,7 @@ class NetworkEngine final : public StepWorker {
   EngineStats stats() const;
 
   Need need() override;
+  void set_turn(TurnLength length) override;
   void step(Exec& exec) override;
   bool relieve(std::size_t) override { return false; }
 

@@ -232,5 +232,28 @@ TEST(NetworkEngine, AStepIsFilledByMeasuredTime) {
   EXPECT_LE(largest, 10u);
 }
 
+TEST(NetworkEngine, AShortTurnOfTheLaneMakesAShortStep) {
+  auto owned = std::make_unique<SlowNetwork>();
+  SlowNetwork* slow = owned.get();
+  std::vector<std::unique_ptr<Sample>> samples;
+  for (int i = 0; i < 60; ++i) samples.push_back(*slow->prepare({}));
+  NetworkRig rig({.step_ms = 10}, std::move(owned));
+  NetworkJob job;
+  for (const auto& sample : samples) job.samples.push_back(sample.get());
+  job.wants = kEmbeddings;
+  job.done = [](Result<NetworkAnswer>) {};
+  ASSERT_TRUE(rig.engine->submit(std::move(job)));
+  rig.engine->set_turn(TurnLength(3));  // a sample takes a millisecond
+  for (int i = 0; i < 12; ++i) rig.engine->step(rig.exec);
+  EXPECT_LE(*std::max_element(slow->batches.begin(), slow->batches.end()), 3u);
+  rig.engine->set_turn(TurnLength(0.01));
+  rig.engine->step(rig.exec);
+  EXPECT_EQ(slow->batches.back(), 1u);  // at least one goes
+  rig.engine->set_turn(kNoHurry);
+  rig.engine->step(rig.exec);
+  EXPECT_GT(slow->batches.back(), 3u);
+  rig.run();
+}
+
 }  // namespace
 }  // namespace consort

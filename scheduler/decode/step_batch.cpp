@@ -71,10 +71,10 @@ void EngineCore::plan() {
 // Tokens that keep the step short: for those who decode in it and for others who wait for the lane, and, a
 // little longer, for whoever may come.
 int EngineCore::prefill_budget() const {
-  const bool busy = company_ || !slices_.empty();
-  const auto length = busy ? options_.busy_step : options_.calm_step;
+  const bool busy = turn_ < kNoHurry || !slices_.empty();
+  const TurnLength length = std::min<TurnLength>(busy ? options_.busy_step : options_.calm_step, turn_);
   const int most = busy ? options_.busy_prefill_chunk : options_.prefill_chunk;
-  return prefill_cost_.tokens(static_cast<double>(length.count()), static_cast<int>(slices_.size()), most);
+  return prefill_cost_.tokens(length.count(), static_cast<int>(slices_.size()), most);
 }
 
 void EngineCore::count_prefill(double forward_ms) {

@@ -52,6 +52,7 @@ class Run : public std::enable_shared_from_this<Run> {
     NetworkAnswer answer;
   };
 
+  void post(std::function<void()> work) { pool_->post(std::move(work), ticket_.work_class); }
   void open_window();
   void work_on(Window& window);
   void prepare(std::size_t item);
@@ -92,7 +93,7 @@ void Run::open_window() {
   const std::size_t workers =
       std::min(static_cast<std::size_t>(pool_->threads()), window->end - window->first);
   for (std::size_t i = 0; i < workers; ++i)
-    pool_->post([self = shared_from_this(), window] { self->work_on(*window); });
+    post([self = shared_from_this(), window] { self->work_on(*window); });
 }
 
 // Takes items until the turn is over, then goes to the end of the pool's queue.
@@ -105,7 +106,7 @@ void Run::work_on(Window& window) {
     prepare(item);
     if (window.left.fetch_sub(1) == 1) return window_prepared(window);
     if (Clock::now() >= until && window.next.load() < window.end)
-      return pool_->post([self = shared_from_this(), &window] { self->work_on(window); });
+      return post([self = shared_from_this(), &window] { self->work_on(window); });
   }
 }
 
@@ -151,7 +152,7 @@ void Run::window_prepared(Window& window) {
   // The lane only passes the answer on.
   job.done = [self = shared_from_this(), &window](Result<NetworkAnswer> answer) {
     auto held = std::make_shared<Result<NetworkAnswer>>(std::move(answer));
-    self->pool_->post([self, &window, held] { self->window_computed(window, std::move(*held)); });
+    self->post([self, &window, held] { self->window_computed(window, std::move(*held)); });
   };
   if (Status submitted = engine_->submit(std::move(job), ticket_); !submitted) end(submitted.error());
 }

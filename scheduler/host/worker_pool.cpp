@@ -10,15 +10,35 @@
 #include <utility>
 #include <vector>
 
+#include "memory/base/thread_priority.h"
+
 namespace consort {
 
-struct WorkerPool::State {
+struct WorkerPool::Crew {
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<std::function<void()>> queue;
   bool stopping = false;
   std::vector<std::thread> threads;
 
+  static std::shared_ptr<Crew> start(int count, bool background) {
+    auto crew = std::make_shared<Crew>();
+    for (int i = 0; i < count; ++i) {
+      crew->threads.emplace_back([crew, background] {
+        if (background) lower_thread_priority();
+        crew->loop();
+      });
+      pthread_setname_np(crew->threads.back().native_handle(), background ? "prepare bulk" : "prepare");
+    }
+    return crew;
+  }
+  void post(std::function<void()> work) {
+    {
+      std::lock_guard lock(mutex);
+      queue.push_back(std::move(work));
+    }
+    wake.notify_one();
+  }
   void loop() {
     std::unique_lock lock(mutex);
     for (;;) {
@@ -32,39 +52,35 @@ struct WorkerPool::State {
       lock.lock();
     }
   }
+  void stop() {
+    {
+      std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    wake.notify_all();
+    for (std::thread& thread : threads) {
+      if (thread.get_id() == std::this_thread::get_id())
+        thread.detach();
+      else
+        thread.join();
+    }
+  }
 };
 
-WorkerPool::WorkerPool(int threads) : state_(std::make_shared<State>()) {
-  for (int i = 0; i < std::max(threads, 1); ++i) {
-    state_->threads.emplace_back([state = state_] { state->loop(); });
-    pthread_setname_np(state_->threads.back().native_handle(), "prepare");
-  }
-}
+WorkerPool::WorkerPool(int threads)
+    : urgent_(Crew::start(std::max(threads, 1), false)), bulk_(Crew::start(std::max(threads, 1), true)) {}
 
 WorkerPool::~WorkerPool() {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
-  }
-  state_->wake.notify_all();
-  for (std::thread& thread : state_->threads) {
-    if (thread.get_id() == std::this_thread::get_id())
-      thread.detach();
-    else
-      thread.join();
-  }
+  urgent_->stop();
+  bulk_->stop();
 }
 
-void WorkerPool::post(std::function<void()> work) {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->queue.push_back(std::move(work));
-  }
-  state_->wake.notify_one();
+void WorkerPool::post(std::function<void()> work, WorkClass work_class) {
+  (work_class == WorkClass::kInteractive ? urgent_ : bulk_)->post(std::move(work));
 }
 
 int WorkerPool::threads() const {
-  return static_cast<int>(state_->threads.size());
+  return static_cast<int>(urgent_->threads.size());
 }
 
 }  // namespace consort

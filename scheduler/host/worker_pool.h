@@ -1,9 +1,12 @@
 // WorkerPool: a few threads for what must not hold the lane: decoding pictures, tokenising, parsing graphs,
-// turning scores into answers.
+// turning scores into answers. What is not interactive has threads of its own, of low priority, so that bulk
+// work leaves the cores to the lane and to those who talk.
 #pragma once
 
 #include <functional>
 #include <memory>
+
+#include "scheduler/lane/work.h"
 
 namespace consort {
 
@@ -11,16 +14,16 @@ namespace consort {
 // one of its own threads. What is queued is bounded by who posts: a request has a few closures at a time.
 class WorkerPool {
  public:
-  explicit WorkerPool(int threads);
+  explicit WorkerPool(int threads);  // of each of the two kinds
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
 
-  void post(std::function<void()> work);  // first come, first served
+  void post(std::function<void()> work, WorkClass work_class = WorkClass::kInteractive);  // in order of arrival
   int threads() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  struct Crew;
+  std::shared_ptr<Crew> urgent_, bulk_;
 };
 
 }  // namespace consort

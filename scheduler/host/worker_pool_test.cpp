@@ -1,6 +1,8 @@
 #include "scheduler/host/worker_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -37,6 +39,26 @@ TEST(WorkerPool, SeveralAtATime) {
   });
   for (int i = 0; i < 2000 && met < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_EQ(met, 2);
+}
+
+// The nice value of the thread that works.
+int nice_of(WorkerPool& pool, WorkClass work_class) {
+  std::promise<int> nice;
+  pool.post([&nice] { nice.set_value(::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()))); }, work_class);
+  return nice.get_future().get();
+}
+
+TEST(WorkerPool, BulkWorkHasThreadsOfItsOwnThatGiveWay) {
+  WorkerPool pool(1);
+  const int own = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()));
+  EXPECT_EQ(nice_of(pool, WorkClass::kInteractive), own);
+  EXPECT_GE(nice_of(pool, WorkClass::kBatch), std::min(own + 10, 19));
+  // Nobody urgent waits behind bulk work.
+  std::promise<void> open, passed;
+  pool.post([&open] { open.get_future().wait(); }, WorkClass::kTraining);
+  pool.post([&passed] { passed.set_value(); });
+  EXPECT_EQ(passed.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  open.set_value();
 }
 
 TEST(WorkerPool, ItsLastOwnerMayBeItsOwnWork) {

@@ -12,12 +12,16 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/exec/breath.h"
+
 namespace consort {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kFairTurn = 8;  // every 8th step goes to the worker that waited longest, whatever its class
+constexpr int kFairTurn = 3;  // every third step goes to the worker that waited longest, whatever its class
+constexpr TurnLength kShortestTurn{2};  // below, little of a step is arithmetic
+constexpr double kUsualRise = 1.1;
 
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -29,7 +33,10 @@ struct Lane::Impl {
   struct Seat {
     std::shared_ptr<StepWorker> worker;
     std::uint64_t last_turn = 0;
+    // How long its steps are while nothing disturbs them: falls at once, rises by a tenth a step.
+    TurnLength usual = kYield;
   };
+  using Hungry = std::vector<std::pair<Seat, StepWorker::Need>>;
 
   Impl(DevicePool& p, LaneOptions o)
       : pool(p),
@@ -44,7 +51,11 @@ struct Lane::Impl {
   bool relieve(std::size_t bytes);
   void wait_for_work();
   std::shared_ptr<StepWorker> choose();
-  void count_busy(Clock::time_point start, bool step);
+  TurnLength turn_beside(const Hungry& hungry, std::size_t chosen) const;
+  void do_step(StepWorker& worker, TurnLength turn_length);
+  void let_urgent_work_go();
+  std::shared_ptr<StepWorker> choose_above(const StepWorker& outer, TurnLength& patience);
+  void count_busy(double ms, bool step);
 
   DevicePool& pool;
   const LaneOptions options;
@@ -57,7 +68,11 @@ struct Lane::Impl {
   std::deque<LaneTask> inbox;  // by class, then deadline, then arrival
   std::vector<Seat> seats;
   const StepWorker* stepping = nullptr;
-  bool company = false;  // lane thread only: someone beside the chosen worker waits
+  // Lane thread only: the chosen worker's turn, its class, since when it has the lane, and when it breathed
+  // last.
+  TurnLength length = kNoHurry;
+  WorkClass own_class = WorkClass::kInteractive;
+  Clock::time_point slice_start, last_breath;
   bool stopping = false, poked = false, trimmed = true;
   std::uint64_t turn = 0;
   LaneStats stats;
@@ -116,12 +131,11 @@ bool Lane::Impl::run_task() {
     return true;
   }
   task.run(exec);
-  count_busy(start, false);
+  count_busy(milliseconds_since(start), false);
   return true;
 }
 
-void Lane::Impl::count_busy(Clock::time_point start, bool step) {
-  const double ms = milliseconds_since(start);
+void Lane::Impl::count_busy(double ms, bool step) {
   std::lock_guard lock(mutex);
   ++(step ? stats.steps : stats.tasks);
   stats.busy_ms += ms;
@@ -137,28 +151,24 @@ std::shared_ptr<StepWorker> Lane::Impl::choose() {
     now = seats;
   }
   const bool fair = turn % kFairTurn == kFairTurn - 1;
-  const Seat* best = nullptr;
-  StepWorker::Need best_need;
-  int hungry = 0;
-  for (const Seat& seat : now) {
-    const StepWorker::Need need = seat.worker->need();
-    if (!need.work) continue;
-    ++hungry;
-    const auto key = [&](const StepWorker::Need& n, const Seat& s) {
-      return fair ? std::tuple(WorkClass{}, Clock::time_point{}, s.last_turn)
-                  : std::tuple(n.work_class, n.deadline, s.last_turn);
-    };
-    if (best == nullptr || key(need, seat) < key(best_need, *best)) {
-      best = &seat;
-      best_need = need;
-    }
-  }
-  if (best == nullptr) return nullptr;
+  Hungry hungry;
+  for (Seat& seat : now)
+    if (const StepWorker::Need need = seat.worker->need(); need.work)
+      hungry.emplace_back(std::move(seat), need);
+  if (hungry.empty()) return nullptr;
+  const auto key = [fair](const auto& one) {
+    const auto& [seat, need] = one;
+    return fair ? std::tuple(WorkClass{}, Clock::time_point{}, seat.last_turn)
+                : std::tuple(need.work_class, need.deadline, seat.last_turn);
+  };
+  const auto best = std::min_element(hungry.begin(), hungry.end(),
+                                     [&](const auto& a, const auto& b) { return key(a) < key(b); });
   std::lock_guard lock(mutex);
-  company = hungry > 1 || !inbox.empty();
+  length = turn_beside(hungry, static_cast<std::size_t>(best - hungry.begin()));
+  own_class = best->second.work_class;
   ++turn;
   for (Seat& seat : seats) {
-    if (seat.worker != best->worker) continue;
+    if (seat.worker != best->first.worker) continue;
     seat.last_turn = turn;
     stepping = seat.worker.get();
     trimmed = false;
@@ -167,19 +177,90 @@ std::shared_ptr<StepWorker> Lane::Impl::choose() {
   return nullptr;  // detached meanwhile
 }
 
+// Who waits for less urgent work waits no longer than a step of his own takes, so that a conversation's
+// tokens come at half their speed at worst; who is less urgent himself waits as long as it takes. REQUIRES:
+// locked.
+TurnLength Lane::Impl::turn_beside(const Hungry& hungry, std::size_t chosen) const {
+  TurnLength most = inbox.empty() ? kNoHurry : kYield;
+  const WorkClass own = hungry[chosen].second.work_class;
+  for (std::size_t i = 0; i < hungry.size(); ++i) {
+    const auto& [seat, need] = hungry[i];
+    if (i == chosen || need.work_class > own) continue;
+    most = std::min(most, need.work_class == own ? kYield : std::clamp(seat.usual, kShortestTurn, kYield));
+  }
+  return most;
+}
+
 bool Lane::Impl::run_step() {
   const std::shared_ptr<StepWorker> worker = choose();
   if (!worker) return false;
-  const auto start = Clock::now();
-  worker->set_company(company);
-  worker->step(exec);
-  count_busy(start, true);
+  slice_start = last_breath = Clock::now();
+  {
+    const Breaths breaths([this] { let_urgent_work_go(); });
+    do_step(*worker, length);
+  }
   {
     std::lock_guard lock(mutex);
     stepping = nullptr;
   }
   stepped.notify_all();
   return true;
+}
+
+void Lane::Impl::do_step(StepWorker& worker, TurnLength turn_length) {
+  const auto start = Clock::now();
+  const auto away = Breaths::spent();
+  worker.set_turn(turn_length);
+  worker.step(exec);
+  const TurnLength took = Clock::now() - start - (Breaths::spent() - away);
+  count_busy(took.count(), true);
+  std::lock_guard lock(mutex);
+  for (Seat& seat : seats)
+    if (seat.worker.get() == &worker) seat.usual = std::min(took, kUsualRise * seat.usual);
+}
+
+// Who has something more urgent to do than the worker that holds the lane, and how long he waits for it.
+std::shared_ptr<StepWorker> Lane::Impl::choose_above(const StepWorker& outer, TurnLength& patience) {
+  std::vector<Seat> now;
+  {
+    std::lock_guard lock(mutex);
+    now = seats;
+  }
+  const Seat* best = nullptr;
+  StepWorker::Need best_need;
+  const auto key = [](const StepWorker::Need& need, const Seat& seat) {
+    return std::tuple(need.work_class, need.deadline, seat.last_turn);
+  };
+  for (const Seat& seat : now) {
+    if (seat.worker.get() == &outer) continue;
+    const StepWorker::Need need = seat.worker->need();
+    if (!need.work || need.work_class >= own_class) continue;
+    if (best == nullptr || key(need, seat) < key(best_need, *best)) {
+      best = &seat;
+      best_need = need;
+    }
+  }
+  if (best == nullptr) return nullptr;
+  patience = std::clamp(best->usual, kShortestTurn, kYield);
+  return best->worker;
+}
+
+// In the middle of a step of less urgent work. As many steps as it gets between two turns of less urgent work
+// anyway; then that goes on.
+void Lane::Impl::let_urgent_work_go() {
+  const auto now = Clock::now();
+  const TurnLength had = now - slice_start, piece = now - std::exchange(last_breath, now);
+  if (own_class == WorkClass::kInteractive) return;
+  const StepWorker* const outer = stepping;
+  TurnLength patience = kYield;
+  for (int step = 0; step < kFairTurn - 1; ++step) {
+    const std::shared_ptr<StepWorker> worker = choose_above(*outer, patience);
+    // The next piece will be as long as the last one; the lane changes hands where that is nearest to the
+    // wish.
+    if (!worker || (step == 0 && had + piece / 2 < patience)) break;
+    do_step(*worker, kNoHurry);
+    slice_start = last_breath = Clock::now();
+  }
 }
 
 // The pool's pressure hook. Workers may be touched on the lane's thread only; elsewhere nothing can be freed.
@@ -248,7 +329,7 @@ Status Lane::post(LaneTask task) {
 void Lane::attach(std::shared_ptr<StepWorker> worker) {
   {
     std::lock_guard lock(impl_->mutex);
-    impl_->seats.push_back({std::move(worker), impl_->turn});
+    impl_->seats.push_back({.worker = std::move(worker), .last_turn = impl_->turn});
     impl_->poked = true;
   }
   impl_->wake.notify_one();

@@ -291,6 +291,34 @@ class Memory(Case):
         self.json_("memory", "search", "x", "--namespace", "nosuch", expect=4)
 
 
+class Gaps(Case):
+    def test_a_conversation_beside_an_ingestion(self):
+        out = self.json_("bench", "gaps", "--items", 150, "--rounds", 1, "--tokens", 24, "--quiet")
+        self.assertEqual((out["name"], out["model"], out["encoder"], out["rounds"]), ("gaps", SMOLLM, MINILM, 1))
+        self.assertEqual((out["texts_found"], out["ingestion_beside"]["texts"]), (150, 150))
+        self.assertEqual((out["answers_equal"], out["vectors_equal"]), (True, True))
+        self.assertTrue(20 <= out["ingestion_beside"]["tokens_of_a_text"] <= 120, out)
+        for part in (out["idle"], out["busy"]):
+            self.assertGreater(part["gaps"], 1)
+            self.assertTrue(0 < part["gap_ms_median"] <= part["gap_ms_p95"] <= part["gap_ms_p99"]
+                            <= part["gap_ms_max"], part)
+        self.assertAlmostEqual(out["ratio"], out["busy"]["gap_ms_p99"] / out["idle"]["gap_ms_p99"], places=9)
+        self.assertAlmostEqual(out["ratio_to_idle_median"],
+                               out["busy"]["gap_ms_p99"] / out["idle"]["gap_ms_median"], places=9)
+        for speed in (out["ingestion_alone"], out["ingestion_beside"]):
+            self.assertGreater(speed["texts_per_s"], 0)
+        self.assertEqual(list((self.path / "data").iterdir()), [])  # its store is gone
+
+    def test_interrupt(self):
+        run = self.start("bench", "gaps", "--json", "--quiet")
+        time.sleep(6)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 130, err)
+        self.assertEqual(json.loads(out)["type"], "urn:consort:error:cancelled")
+        self.assertEqual(list((self.path / "data").iterdir()), [])
+
+
 class Runs(Case):
     def test_run_is_stored(self):
         path = self.workflow([{"add": {"set": {"n": "${ .n + 1 }"}}}, {"again": {"set": {"n": "${ .n * 2 }"}}}])

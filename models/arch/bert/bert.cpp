@@ -10,6 +10,7 @@
 #include <cstring>
 #include <new>
 
+#include "kernels/exec/breath.h"
 #include "kernels/pooling/pooling.h"
 #include "models/arch/bert/config.h"
 #include "models/arch/bert/text_sample.h"
@@ -160,15 +161,20 @@ void Bert::run_layer(Ops& ops, const Layer& layer, std::span<const int> lengths,
   const TensorView q = rows(width), k = rows(width), v = rows(width), attended = rows(width),
                    delta = rows(width);
   apply(ops, x, {{&layer.query, q}, {&layer.key, k}, {&layer.value, v}});
+  breathe();
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(head)));
   ops.text_attention(lengths, scale, heads(q), heads(k), heads(v), attended);
+  breathe();
   apply(ops, attended, {{&layer.output, delta}});
   ops.add_layer_norm(x, delta, layer.attention_norm.weight, layer.attention_norm.bias, config_.eps, x);
+  breathe();
   const TensorView hidden = rows(config_.feed_forward);
   apply(ops, x, {{&layer.up, hidden}});
+  breathe();
   ops.gelu_erf(hidden, TensorView{});
   apply(ops, hidden, {{&layer.down, delta}});
   ops.add_layer_norm(x, delta, layer.output_norm.weight, layer.output_norm.bias, config_.eps, x);
+  breathe();
 }
 
 TensorView Bert::run_layers(Ops& ops, Samples samples, std::span<const int> lengths,

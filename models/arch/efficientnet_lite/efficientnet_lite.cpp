@@ -7,6 +7,7 @@
 #include <new>
 
 #include "kernels/depthwise_conv/depthwise_conv.h"
+#include "kernels/exec/breath.h"
 #include "kernels/pooling/pooling.h"
 #include "models/arch/efficientnet_lite/labels.h"
 #include "models/arch/efficientnet_lite/weights.h"
@@ -147,6 +148,7 @@ void EfficientNetLite::run_pass(Exec& exec, Samples samples, TensorView embeddin
     run_block(ops, i, x, out);
     probe(static_cast<int>(i) + 1, out);
     x = out;
+    breathe();
   }
   const TensorView head = exec.scratch.tensor(DType::kF32, {n, side, side, kFeatures});
   ops.conv2d(x, weights_.head, ConvShape{}, ConvActivation::kRelu6, TensorView{}, head);

@@ -28,6 +28,7 @@ constexpr Bench kBenches[] = {
     {"bus", "messages per second and round trips over the bus", bench::bus},
     {"load", "start of the program to the first token", bench::load},
     {"memory", "queries per second of the retrieval memory", bench::memory},
+    {"gaps", "pauses between the tokens of a conversation while texts are embedded and ingested", bench::gaps},
     {"report", "all of these, with what the machine allows, as one page (--out FILE.html)", bench::report},
 };
 
@@ -37,7 +38,7 @@ void add_bench(Command app, CliContext& c) {
   auto group = app.add_subcommand(
       "bench",
       "engine benchmarks: prefill | decode | rows | batch | mixture | embed | classify | rerank "
-      "| kernels | steps | bus | load | memory | report");
+      "| kernels | steps | bus | load | memory | gaps | report");
   group.require_subcommand();
   auto f = std::make_shared<bench::Flags>();
   for (const Bench& one : kBenches) {
@@ -53,6 +54,9 @@ void add_bench(Command app, CliContext& c) {
                       .show_default();
     auto sequences =
         sub.add_option("--sequences", f->sequences, "requests at once").in_range(1, 256).show_default();
+    sub.add_option("--items", f->items, "gaps: texts to embed and ingest, over all rounds")
+        .in_range(1, 1'000'000)
+        .show_default();
     sub.add_option("--rounds", f->rounds, "measurements; the median is reported")
         .in_range(1, 1000)
         .show_default();

@@ -1,5 +1,6 @@
 #include "protocols/cli/commands/bench_inputs.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <fstream>
@@ -12,6 +13,23 @@ namespace {
 constexpr const char* kWords[] = {"harbour", "the",   "light",  "of",      "evening", "report", "measured",
                                   "water",   "and",   "turned", "slowly",  "keeper",  "bread",  "mountain",
                                   "engine",  "quiet", "paper",  "signals", "winter",  "model"};
+// Of paragraphs; the first are drawn most often, as in any language.
+constexpr const char* kVocabulary[] = {
+    "the",       "of",      "and",      "to",       "a",         "in",        "was",       "that",
+    "it",        "for",     "on",       "with",     "as",        "at",        "by",        "from",
+    "his",       "had",     "were",     "not",      "but",       "which",     "they",      "one",
+    "all",       "their",   "there",    "would",    "when",      "after",     "before",    "over",
+    "water",     "light",   "station",  "keeper",   "island",    "boat",      "morning",   "evening",
+    "winter",    "summer",  "storm",    "wind",     "north",     "south",     "harbour",   "signal",
+    "engine",    "lamp",    "oil",      "glass",    "tower",     "rock",      "bird",      "seal",
+    "nest",      "count",   "record",   "measured", "reading",   "pressure",  "rain",      "cloud",
+    "visitor",   "letter",  "supply",   "bread",    "coal",      "repaired",  "painted",   "opened",
+    "closed",    "arrived", "left",     "returned", "reported",  "noticed",   "carried",   "wrote",
+    "heard",     "waited",  "turned",   "broken",   "quiet",     "heavy",     "small",     "old",
+    "new",       "long",    "cold",     "clear",    "early",     "late",      "western",   "railing",
+    "window",    "kitchen", "garden",   "stairs",   "barometer", "telegraph", "machinery", "lantern",
+    "anchor",    "rope",    "ladder",   "meadow",   "mountain",  "village",   "teacher",   "doctor",
+    "fisherman", "captain", "daughter", "brother",  "neighbour"};
 // Names and structures of common compounds; public knowledge.
 constexpr const char* kMolecules[] = {"CC(=O)OC1=CC=CC=C1C(=O)O",
                                       "CN1C=NC2=C1C(=O)N(C(=O)N2C)C",
@@ -25,6 +43,39 @@ constexpr const char* kMolecules[] = {"CC(=O)OC1=CC=CC=C1C(=O)O",
                                       "C1CCC(CC1)NC(=O)C1=CC=CN=C1",
                                       "COC1=CC=C(C=C1)CCN",
                                       "CCN(CC)CC(=O)NC1=C(C)C=CC=C1C"};
+
+// SplitMix64 (Steele, Lea, Flood 2014).
+class Draws {
+ public:
+  explicit Draws(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t below(std::uint64_t n) {
+    std::uint64_t z = state_ += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return (z ^ (z >> 31)) % n;
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+std::string paragraph(std::size_t number) {
+  Draws draws(number);
+  std::string text = fmt::format("Entry {:06} of the log.", number);
+  const auto words = static_cast<int>(12 + draws.below(74));
+  int left_in_sentence = 0;
+  for (int w = 0; w < words; ++w) {
+    const bool first = left_in_sentence == 0;
+    if (first) left_in_sentence = static_cast<int>(6 + draws.below(9));
+    const std::uint64_t rank =
+        std::min(draws.below(std::size(kVocabulary)), draws.below(std::size(kVocabulary)));
+    std::string word = kVocabulary[rank];
+    if (first) word[0] = static_cast<char>(word[0] - 'a' + 'A');
+    text += " " + word;
+    if (--left_in_sentence == 0 || w + 1 == words) text += ".";
+  }
+  return text;
+}
 
 void append_big32(std::string& out, std::uint32_t n) {
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(n >> shift);
@@ -103,6 +154,12 @@ ItemSet sentences(int count) {
     out.items.emplace_back();
     out.items.back().text = std::move(text);
   }
+  return out;
+}
+
+std::vector<std::string> paragraphs(std::size_t first, std::size_t count) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(paragraph(first + i));
   return out;
 }
 

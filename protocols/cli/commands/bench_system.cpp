@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "memory/retrieval/retrieval.h"
-#include "memory/store/store.h"
+#include "protocols/cli/commands/bench_scratch.h"
 #include "protocols/cli/commands/bench_tools.h"
 #include "protocols/zmq/bench_bus.h"
 #include "protocols/zmq/zmq_channel.h"
@@ -21,34 +21,6 @@ extern char** environ;
 
 namespace consort::bench {
 namespace {
-
-// A store of its own beside the user's data, on the disk that runs would use. Gone with the bench.
-class ScratchStore {
- public:
-  static Result<std::unique_ptr<ScratchStore>> open(const CliContext& c) {
-    auto made = std::unique_ptr<ScratchStore>(new ScratchStore);
-    made->folder_ = c.options.data_dir + fmt::format("/bench-{}", ::getpid());
-    std::error_code ec;
-    std::filesystem::create_directories(made->folder_, ec);
-    if (ec)
-      return fail(ErrorKind::kIo, "the data directory cannot be made: " + ec.message(), made->folder_,
-                  "choose another with --data-dir");
-    CONSORT_TRY(opened, Store::open(made->folder_ + "/store"));
-    made->store_ = std::move(opened);
-    return made;
-  }
-  ~ScratchStore() {
-    store_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  Store& store() { return *store_; }
-
- private:
-  ScratchStore() = default;
-  std::string folder_;
-  std::unique_ptr<Store> store_;
-};
 
 // A call kind that only travels: a request over the bus to an endpoint that answers at once.
 class PingKind final : public TaskHandler {

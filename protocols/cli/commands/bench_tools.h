@@ -20,6 +20,7 @@ struct Flags {
   std::string texts;  // embed, rerank: a file of texts, one a line; empty: made ones
   std::string out;    // report: the page
   int prompt_tokens = 512, tokens = 96, sequences = 1, rounds = 5;
+  int items = 10000;  // gaps: texts to embed and ingest
   bool tokens_given = false, prompt_given = false, sequences_given = false;
 };
 
@@ -92,5 +93,6 @@ Result<Value> bus(CliContext& c, const Flags& f);
 Result<Value> load(CliContext& c, const Flags& f);
 Result<Value> memory(CliContext& c, const Flags& f);
 Result<Value> report(CliContext& c, const Flags& f);
+Result<Value> gaps(CliContext& c, const Flags& f);
 
 }  // namespace consort::bench
