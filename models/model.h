@@ -70,6 +70,7 @@ inline std::int64_t wanted_rows(const StepBatch& batch) {
 using LayerProbe = std::function<void(int layer, TensorView residual)>;
 
 class OpRecorder;
+class PackedCache;
 
 class Model {
  public:
@@ -95,6 +96,7 @@ struct LoadContext {
   DevicePool& pool;  // weights' regions are drawn from it with Owner{"weights", id}
   std::string id;
   Precision precision = Precision::kFile;
+  PackedCache* packed = nullptr;  // weights packed by an earlier load (models/packed); null: pack them
 };
 
 }  // namespace consort

@@ -1,9 +1,11 @@
 // WeightArena: the packed weights of one model, one after another in a single Region, so that small matrices
-// do not each round up to a granule. Grows at its end only; addresses do not move. Given back as a whole.
+// do not each round up to a granule. Grows at its end only; addresses do not move. Given back as a whole. A
+// file of weights packed earlier may stand beside them: hold() keeps its mapping as long as the arena.
 #pragma once
 
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "memory/device/device_pool.h"
 
@@ -22,12 +24,15 @@ class WeightArena {
   Result<std::byte*> take(std::size_t bytes);
   // A copy of plain floats (norm weights, biases).
   Result<std::span<float>> copy(std::span<const float> values);
+  // Takes over a mapping (DevicePool::map_file) that weights of this model point into.
+  void hold(Region mapped) { mapped_ = std::move(mapped); }
   std::size_t used() const { return used_; }
 
  private:
   DevicePool* pool_ = nullptr;
   Region region_;
   std::size_t used_ = 0;
+  Region mapped_;
 };
 
 }  // namespace consort

@@ -15,6 +15,10 @@
 
 namespace consort {
 
+// The lay-out that packing writes and from_packed() reads. Raise it with every change of a packed byte;
+// int16_matmul_test pins the bytes to the number.
+inline constexpr std::uint32_t kInt16MatrixLayout = 1;
+
 // Points into a WeightArena, owns nothing; cheap to copy. Immutable after packing, readable from any thread.
 class Int16Matrix {
  public:
@@ -29,7 +33,13 @@ class Int16Matrix {
   // and values that are not finite, kUnsupported for another type, kMemory.
   static Result<Int16Matrix> pack(WeightArena& arena, Exec& exec, TensorView weights);
 
+  // The matrix whose bytes, data() and bytes() of an earlier packing, lie at `packed` and stay there. Errors:
+  // kInvalid when they are not as many as such a matrix has, or not aligned to 64.
+  static Result<Int16Matrix> from_packed(std::span<const std::byte> packed, std::int64_t rows,
+                                         std::int64_t cols);
+
   bool empty() const { return codes_ == nullptr; }
+  const std::byte* data() const { return reinterpret_cast<const std::byte*>(codes_); }  // codes, then scales
   std::int64_t rows() const { return rows_; }  // outputs N
   std::int64_t cols() const { return cols_; }  // inputs K
   std::size_t bytes() const { return bytes_; }
@@ -38,10 +48,15 @@ class Int16Matrix {
   float value(std::int64_t output, std::int64_t input) const;
 
  private:
-  Result<std::int16_t*> take(WeightArena& arena, std::int64_t rows, std::int64_t cols);
+  // Where packing writes.
+  struct Place {
+    std::int16_t* codes;
+    float* scales;
+  };
+  Result<Place> take(WeightArena& arena, std::int64_t rows, std::int64_t cols);
 
   const std::int16_t* codes_ = nullptr;
-  float* scales_ = nullptr;
+  const float* scales_ = nullptr;
   std::int64_t rows_ = 0, cols_ = 0;
   std::size_t bytes_ = 0;
 };

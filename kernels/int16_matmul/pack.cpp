@@ -15,10 +15,19 @@ namespace {
 
 using namespace int16_matmul_detail;
 
-constexpr std::int64_t kMostCols = std::int64_t{1} << 24;  // keeps products of sizes within 64 bits
+constexpr std::int64_t kMostCols = std::int64_t{1} << 24;  // these keep products of sizes within 64 bits
+constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 
 std::int64_t tiles_of(std::int64_t outputs) {
   return (outputs + kTile - 1) / kTile;
+}
+
+std::size_t codes_of(std::int64_t rows, std::int64_t cols) {
+  return static_cast<std::size_t>(tiles_of(rows) * pairs_of(cols)) * 2 * kTile;
+}
+std::size_t packed_bytes(std::int64_t rows, std::int64_t cols) {
+  return codes_of(rows, cols) * sizeof(std::int16_t) +
+         static_cast<std::size_t>(tiles_of(rows)) * kTile * sizeof(float);
 }
 
 void read_row(DType type, const std::byte* from, std::span<float> out) {
@@ -52,16 +61,32 @@ float scale_of(std::span<const float> row) {
 
 }  // namespace
 
-Result<std::int16_t*> Int16Matrix::take(WeightArena& arena, std::int64_t rows, std::int64_t cols) {
+Result<Int16Matrix::Place> Int16Matrix::take(WeightArena& arena, std::int64_t rows, std::int64_t cols) {
   rows_ = rows;
   cols_ = cols;
-  const std::size_t codes = static_cast<std::size_t>(tiles_of(rows) * pairs_of(cols)) * 2 * kTile;
-  bytes_ = codes * sizeof(std::int16_t) + static_cast<std::size_t>(tiles_of(rows)) * kTile * sizeof(float);
+  bytes_ = packed_bytes(rows, cols);
   CONSORT_TRY(data, arena.take(bytes_));
-  auto* first = reinterpret_cast<std::int16_t*>(data);
-  codes_ = first;
-  scales_ = reinterpret_cast<float*>(first + codes);
-  return first;
+  auto* codes = reinterpret_cast<std::int16_t*>(data);
+  auto* scales = reinterpret_cast<float*>(codes + codes_of(rows, cols));
+  codes_ = codes;
+  scales_ = scales;
+  return Place{codes, scales};
+}
+
+Result<Int16Matrix> Int16Matrix::from_packed(std::span<const std::byte> packed, std::int64_t rows,
+                                             std::int64_t cols) {
+  if (rows < 1 || rows > kMostRows || cols < 1 || cols > kMostCols ||
+      packed.size() != packed_bytes(rows, cols) ||
+      reinterpret_cast<std::uintptr_t>(packed.data()) % 64 != 0)
+    return fail(ErrorKind::kInvalid,
+                std::to_string(packed.size()) + " bytes are not a packed matrix of that shape");
+  Int16Matrix m;
+  m.rows_ = rows;
+  m.cols_ = cols;
+  m.bytes_ = packed.size();
+  m.codes_ = reinterpret_cast<const std::int16_t*>(packed.data());
+  m.scales_ = reinterpret_cast<const float*>(m.codes_ + codes_of(rows, cols));
+  return m;
 }
 
 Result<Int16Matrix> Int16Matrix::pack_codes(WeightArena& arena, Exec& exec, TensorView weights,
@@ -76,15 +101,15 @@ Result<Int16Matrix> Int16Matrix::pack_codes(WeightArena& arena, Exec& exec, Tens
   for (const float s : scales)
     if (!std::isfinite(s)) return fail(ErrorKind::kInvalid, "a scale is not finite");
   Int16Matrix m;
-  CONSORT_TRY(codes, m.take(arena, weights.dims[1], weights.dims[0]));
+  CONSORT_TRY(place, m.take(arena, weights.dims[1], weights.dims[0]));
   for (std::int64_t n = 0; n < m.rows_; ++n)
-    m.scales_[n] = scales[scales.size() == 1 ? 0 : static_cast<std::size_t>(n)];
+    place.scales[n] = scales[scales.size() == 1 ? 0 : static_cast<std::size_t>(n)];
   const auto* from = weights.as<const std::int8_t>();
   const auto tiles = static_cast<std::size_t>(tiles_of(m.rows_));
   exec.threads.parallel_for(tiles, 1, [&](std::size_t begin, std::size_t end, int) {
     for (auto t = static_cast<std::int64_t>(begin); t < static_cast<std::int64_t>(end); ++t) {
       const std::int64_t live = std::min<std::int64_t>(kTile, m.rows_ - t * kTile);
-      std::int16_t* tile = codes + t * pairs_of(m.cols_) * 2 * kTile;
+      std::int16_t* tile = place.codes + t * pairs_of(m.cols_) * 2 * kTile;
       for (std::int64_t k = 0; k < m.cols_; ++k)
         for (std::int64_t r = 0; r < live; ++r)
           tile[k / 2 * 2 * kTile + 2 * r + k % 2] = from[k * m.rows_ + t * kTile + r];
@@ -101,7 +126,7 @@ Result<Int16Matrix> Int16Matrix::pack(WeightArena& arena, Exec& exec, TensorView
       weights.dims[1] > kMostCols || weights.dims[1] < 1)
     return fail(ErrorKind::kInvalid, "weights " + describe(weights) + " are not a matrix that fits");
   Int16Matrix m;
-  CONSORT_TRY(codes, m.take(arena, weights.dims[0], weights.dims[1]));
+  CONSORT_TRY(place, m.take(arena, weights.dims[0], weights.dims[1]));
   const std::size_t stride = row_bytes(type, static_cast<std::size_t>(m.cols_));
   std::atomic<bool> finite{true};
   const auto tiles = static_cast<std::size_t>(tiles_of(m.rows_));
@@ -111,10 +136,10 @@ Result<Int16Matrix> Int16Matrix::pack(WeightArena& arena, Exec& exec, TensorView
     for (auto n = static_cast<std::int64_t>(begin) * kTile; n < last; ++n) {
       read_row(type, weights.data + static_cast<std::size_t>(n) * stride, row);
       const float scale = scale_of(row);
-      m.scales_[n] = scale;
+      place.scales[n] = scale;
       if (std::isnan(scale)) finite = false;
       if (!(scale > 0)) continue;
-      std::int16_t* tile = codes + n / kTile * pairs_of(m.cols_) * 2 * kTile + 2 * (n % kTile);
+      std::int16_t* tile = place.codes + n / kTile * pairs_of(m.cols_) * 2 * kTile + 2 * (n % kTile);
       for (std::int64_t k = 0; k < m.cols_; ++k)
         tile[k / 2 * 2 * kTile + k % 2] =
             static_cast<std::int16_t>(std::lrint(row[static_cast<std::size_t>(k)] / scale));

@@ -19,6 +19,10 @@
 
 namespace consort {
 
+// The lay-out that PackedMatrix::pack() writes and from_packed() reads, written into files of packed weights.
+// Raise it with every change of a packed byte; matmul_test pins the bytes of each type to the number.
+inline constexpr std::uint32_t kPackedMatrixLayout = 1;
+
 // Weights W [rows, cols] in the interleaved layout of layout.h: tiles of 16 rows, values as exact as in the
 // file and as many bits (scales included) as the file has, give or take 6 % (Q3_K 30 %, Q2_K 95 % more).
 // Points into a WeightArena, owns nothing; cheap to copy. Immutable after pack(), readable from any thread.
@@ -29,6 +33,11 @@ class PackedMatrix {
   // it may lie in a mapped file and is not needed afterwards. Runs on exec.threads. Errors: kUnsupported for
   // other types, kInvalid for empty or misshapen views, kMemory from the arena.
   static Result<PackedMatrix> pack(WeightArena& arena, Exec& exec, TensorView weights);
+  // The matrix whose packed bytes, data() and bytes() of an earlier pack(), lie at `packed` and stay there.
+  // Any bytes are safe to compute with. Errors: kInvalid when they are not as many as such a matrix has, or
+  // not aligned to 64.
+  static Result<PackedMatrix> from_packed(std::span<const std::byte> packed, DType dtype, std::int64_t rows,
+                                          std::int64_t cols);
   // Bytes pack() will take for such a matrix (0 for types that it refuses).
   static std::size_t packed_bytes(DType dtype, std::int64_t rows, std::int64_t cols);
 

@@ -163,6 +163,21 @@ Result<PackedMatrix> PackedMatrix::pack(WeightArena& arena, Exec& exec, TensorVi
   return m;
 }
 
+Result<PackedMatrix> PackedMatrix::from_packed(std::span<const std::byte> packed, DType dtype,
+                                               std::int64_t rows, std::int64_t cols) {
+  const std::size_t bytes = packed_bytes(dtype, rows, cols);
+  if (bytes == 0 || packed.size() != bytes || reinterpret_cast<std::uintptr_t>(packed.data()) % 64 != 0)
+    return fail(ErrorKind::kInvalid,
+                std::to_string(packed.size()) + " bytes are not a packed matrix of that shape");
+  PackedMatrix m;
+  m.data_ = packed.data();
+  m.rows_ = rows;
+  m.cols_ = cols;
+  m.bytes_ = bytes;
+  m.dtype_ = dtype;
+  return m;
+}
+
 namespace {
 
 // Scale and minimum of row r for block b, group g of a unit: the same products as the file format's decoding.

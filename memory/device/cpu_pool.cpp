@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <utility>
 
 #include "memory/base/checked.h"
+#include "memory/device/process_memory.h"
 
 namespace consort {
 namespace {
@@ -53,30 +57,15 @@ Result<Region> CpuDevicePool::reserve(std::size_t address_bytes, Owner owner) {
   return region;
 }
 
-// Takes `count` granules for `held`, calling the pressure hook while the limit is in the way.
-Status CpuDevicePool::take(std::size_t count, Held& held, Taken& taken) {
-  const std::size_t bytes = count * kGranuleBytes;
+Status CpuDevicePool::book(std::size_t bytes, const Owner& owner,
+                           const std::function<Status()>& under_lock) {
   for (int round = 0;; ++round) {
     std::function<bool(std::size_t)> hook;
     std::size_t missing = 0;
     {
       std::lock_guard lock(mutex_);
       if (bytes <= limit_ && committed_ <= limit_ - bytes) {
-        const std::size_t recycled = std::min(count, free_backed_.size() + free_empty_.size());
-        CONSORT_CHECK_OK(file_.grow(next_ + (count - recycled)));
-        const auto from_set = [&](std::set<GranuleIndex>& set, bool dirty) {
-          while (taken.granules.size() < count && !set.empty()) {
-            taken.granules.push_back(set.extract(set.begin()).value());
-            taken.dirty.push_back(dirty);
-          }
-        };
-        from_set(free_backed_, true);
-        from_set(free_empty_, false);
-        while (taken.granules.size() < count) {
-          taken.granules.push_back(next_++);
-          taken.dirty.push_back(false);
-        }
-        held.granules.insert(held.granules.end(), taken.granules.begin(), taken.granules.end());
+        CONSORT_CHECK_OK(under_lock());
         committed_ += bytes;
         peak_ = std::max(peak_, committed_);
         return {};
@@ -87,9 +76,31 @@ Status CpuDevicePool::take(std::size_t count, Held& held, Taken& taken) {
     if (!hook || round >= kPressureRounds || !hook(missing)) {
       return fail(ErrorKind::kMemory,
                   fmt::format("the memory limit of {} MiB leaves no {} MiB more", limit_ >> 20, bytes >> 20),
-                  owner_name(held.owner), "raise the limit, unload a model or use fewer sequences");
+                  owner_name(owner), "raise the limit, unload a model or use fewer sequences");
     }
   }
+}
+
+// Takes `count` granules for `held`.
+Status CpuDevicePool::take(std::size_t count, Held& held, Taken& taken) {
+  return book(count * kGranuleBytes, held.owner, [&]() -> Status {
+    const std::size_t recycled = std::min(count, free_backed_.size() + free_empty_.size());
+    CONSORT_CHECK_OK(file_.grow(next_ + (count - recycled)));
+    const auto from_set = [&](std::set<GranuleIndex>& set, bool dirty) {
+      while (taken.granules.size() < count && !set.empty()) {
+        taken.granules.push_back(set.extract(set.begin()).value());
+        taken.dirty.push_back(dirty);
+      }
+    };
+    from_set(free_backed_, true);
+    from_set(free_empty_, false);
+    while (taken.granules.size() < count) {
+      taken.granules.push_back(next_++);
+      taken.dirty.push_back(false);
+    }
+    held.granules.insert(held.granules.end(), taken.granules.begin(), taken.granules.end());
+    return {};
+  });
 }
 
 Status CpuDevicePool::commit(Region& region, std::size_t bytes) {
@@ -100,6 +111,9 @@ Status CpuDevicePool::commit(Region& region, std::size_t bytes) {
   {
     std::lock_guard lock(mutex_);
     held = &regions_.at(id_of(region));  // stays in place: only this region's thread removes it
+    if (held->file_bytes > 0 && bytes > held->file_bytes)
+      return fail(ErrorKind::kInvalid, "a mapped file does not grow", owner_name(held->owner));
+    if (held->file_bytes > 0) return {};
     const std::size_t want = round_up(bytes, kGranuleBytes) / kGranuleBytes;
     if (want <= held->granules.size()) {
       held->used = std::max(held->used, bytes);
@@ -142,6 +156,7 @@ void CpuDevicePool::trim(Region& region, std::size_t bytes) {
   {
     std::lock_guard lock(mutex_);
     held = &regions_.at(id_of(region));
+    if (held->file_bytes > 0) return;
   }
   give_back(*held, round_up(std::min(bytes, region.committed()), kGranuleBytes) / kGranuleBytes, false);
   std::lock_guard lock(mutex_);
@@ -158,7 +173,44 @@ void CpuDevicePool::release(Region& region) {
   give_back(*held, 0, false);
   munmap(held->base, held->reserved);
   std::lock_guard lock(mutex_);
+  committed_ -= held->file_bytes;
   regions_.erase(id_of(region));
+}
+
+Result<Region> CpuDevicePool::map_file(int descriptor, std::size_t bytes, Owner owner) {
+  struct stat info {};
+  if (::fstat(descriptor, &info) != 0)
+    return fail(ErrorKind::kIo, fmt::format("cannot map a file: {}", strerror(errno)), owner_name(owner));
+  if (bytes == 0 || !S_ISREG(info.st_mode) || static_cast<std::uint64_t>(info.st_size) < bytes)
+    return fail(ErrorKind::kInvalid, fmt::format("no file of {} bytes to map", bytes), owner_name(owner));
+  const std::size_t pages = round_up(bytes, static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)));
+  CONSORT_TRY(region, reserve(pages, std::move(owner)));
+  Held* held = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    held = &regions_.at(id_of(region));
+  }
+  CONSORT_CHECK_OK(book(pages, held->owner, [&]() -> Status {
+    held->file_bytes = pages;  // the region gives it back from here on, whatever fails
+    held->used = bytes;
+    return {};
+  }));
+  if (const int error = map_file_pages(held->base, pages, descriptor); error != 0)
+    return fail(ErrorKind::kIo, fmt::format("cannot map a file: {}", strerror(error)), owner_name(held->owner));
+  set_committed(region, pages, bytes);
+  return region;
+}
+
+std::size_t CpuDevicePool::resident_file_bytes() const {
+  std::vector<std::pair<const std::byte*, std::size_t>> ranges;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, held] : regions_)
+      if (held.file_bytes > 0) ranges.emplace_back(held.base, held.file_bytes);
+  }
+  std::size_t bytes = 0;
+  for (const auto& [base, size] : ranges) bytes += present_bytes(base, size);
+  return bytes;
 }
 
 PoolStats CpuDevicePool::stats() const {
@@ -168,7 +220,8 @@ PoolStats CpuDevicePool::stats() const {
   for (const auto& [id, held] : regions_) {
     OwnerStats& row = rows[held.owner];
     row.owner = held.owner;
-    row.committed_bytes += held.granules.size() * kGranuleBytes;
+    row.committed_bytes += held.granules.size() * kGranuleBytes + held.file_bytes;
+    row.file_bytes += held.file_bytes;
     row.reserved_bytes += held.reserved;
     row.used_bytes += held.used;
   }

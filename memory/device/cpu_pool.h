@@ -25,6 +25,8 @@ class CpuDevicePool final : public DevicePool {
   Result<Region> reserve(std::size_t address_bytes, Owner owner) override;
   Status commit(Region& region, std::size_t bytes) override;
   void trim(Region& region, std::size_t bytes) override;
+  Result<Region> map_file(int descriptor, std::size_t bytes, Owner owner) override;
+  std::size_t resident_file_bytes() const override;
   PoolStats stats() const override;
   void set_pressure_hook(std::function<bool(std::size_t)> hook) override;
   void trim_free() override;
@@ -35,6 +37,7 @@ class CpuDevicePool final : public DevicePool {
     std::byte* base = nullptr;
     std::size_t reserved = 0;
     std::size_t used = 0;
+    std::size_t file_bytes = 0;          // of a mapped file, whole pages; then there are no granules
     std::vector<GranuleIndex> granules;  // in address order
   };
   struct Taken {
@@ -44,6 +47,9 @@ class CpuDevicePool final : public DevicePool {
 
   CpuDevicePool(std::size_t limit_bytes, GranuleFile file) : limit_(limit_bytes), file_(std::move(file)) {}
   void release(Region& region) override;
+  // Books `bytes` on the limit, calling the pressure hook while it is in the way; `under_lock` does what goes
+  // with it, and its error books nothing.
+  Status book(std::size_t bytes, const Owner& owner, const std::function<Status()>& under_lock);
   Status take(std::size_t count, Held& held, Taken& taken);
   void give_back(Held& held, std::size_t keep, bool discard);
 

@@ -3,7 +3,7 @@
 // another owner can take them. The CPU back end reserves address space with mmap and commits granules from a
 // recycled backing (memfd), so that "the same granules" is literal; a CUDA back end fills the same interface
 // with virtual memory management. stats() is public and its sum over owners equals what the pool has
-// committed.
+// committed. A file can take granules' place: map_file() maps one read-only and books it on its owner.
 #pragma once
 
 #include <cstddef>
@@ -37,9 +37,10 @@ struct Owner {
 
 struct OwnerStats {
   Owner owner;
-  std::size_t committed_bytes = 0;  // granules held, in bytes
+  std::size_t committed_bytes = 0;  // granules and pages of mapped files held, in bytes
+  std::size_t file_bytes = 0;       // of these, pages of mapped files
   std::size_t reserved_bytes = 0;   // address space
-  std::size_t used_bytes = 0;       // bytes asked for, before rounding up to granules
+  std::size_t used_bytes = 0;       // bytes asked for, before rounding up to granules or pages
 };
 struct PoolStats {
   std::size_t limit_bytes = 0;
@@ -51,7 +52,7 @@ struct PoolStats {
 
 class DevicePool;
 
-// A range of addresses with committed memory at its front. Movable; gives everything back when destroyed.
+// A range of addresses with committed memory at its front, or a mapped file. Movable; gives everything back when destroyed.
 // Thread: one at a time; the pool itself may be called from any thread.
 class Region {
  public:
@@ -63,7 +64,8 @@ class Region {
   ~Region();
 
   std::byte* data() const { return data_; }
-  std::size_t committed() const { return committed_; }  // bytes usable from data(), a multiple of a granule
+  // Bytes usable from data(): a multiple of a granule; of a mapped file, of a page.
+  std::size_t committed() const { return committed_; }
   std::size_t reserved() const { return reserved_; }
   bool empty() const { return data_ == nullptr; }
 
@@ -93,6 +95,14 @@ class DevicePool {
   virtual Status commit(Region& region, std::size_t bytes) = 0;
   // Shrinks the committed front to at least `bytes`; the granules behind it return to the pool.
   virtual void trim(Region& region, std::size_t bytes) = 0;
+  // Maps the first `bytes` of an open file read-only, makes its pages present (they are the page cache's: no
+  // copy) and books them, rounded up to pages, on the owner and against the limit like granules. The region
+  // neither grows nor shrinks; writing through it faults. The descriptor is not needed afterwards; the file
+  // must not be shortened while it is mapped. Errors: kInvalid when the file is shorter; kMemory; kIo.
+  virtual Result<Region> map_file(int descriptor, std::size_t bytes, Owner owner) = 0;
+  // Of the files mapped by map_file(), the bytes that the operating system has present in this process now:
+  // all of them, unless it took clean pages back under pressure. Reads the page tables; for statistics.
+  virtual std::size_t resident_file_bytes() const = 0;
   // reserve + commit of the same size.
   Result<Region> allocate(std::size_t bytes, Owner owner);
   virtual PoolStats stats() const = 0;

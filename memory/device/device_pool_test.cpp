@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cinttypes>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -197,6 +200,71 @@ TEST(DevicePool, ManyThreadsShareIt) {
   for (auto& t : threads) t.join();
   EXPECT_EQ(pool->stats().committed_bytes, 0u);
   expect_books_balance(*pool);
+}
+
+// A file of `bytes` bytes that count up, open for reading; its name is gone already.
+int counting_file(std::size_t bytes) {
+  std::string name = std::string(::testing::TempDir()) + "consort-pool-XXXXXX";
+  const int fd = mkstemp(name.data());
+  EXPECT_GE(fd, 0);
+  unlink(name.c_str());
+  std::string content(bytes, '\0');
+  for (std::size_t i = 0; i < bytes; ++i) content[i] = static_cast<char>(i * 7 / 3);
+  EXPECT_EQ(write(fd, content.data(), bytes), static_cast<ssize_t>(bytes));
+  return fd;
+}
+
+TEST(DevicePool, AMappedFileIsBookedOnItsOwnerAndResident) {
+  auto pool = make_pool(8);
+  constexpr std::size_t kBytes = 3 * kGranuleBytes + 100, kPages = 3 * kGranuleBytes + 4096;
+  const int fd = counting_file(kBytes);
+  Region granules = must_allocate(*pool, kGranuleBytes, {"weights", "a"});
+  auto file = pool->map_file(fd, kBytes, {"weights", "a"});
+  ASSERT_TRUE(file) << file.error().line();
+  close(fd);  // the mapping stays
+  EXPECT_EQ(file->committed(), kPages);
+  for (std::size_t i = 0; i < kBytes; i += 997)
+    ASSERT_EQ(file->data()[i], static_cast<std::byte>(static_cast<char>(i * 7 / 3))) << i;
+  const PoolStats stats = pool->stats();
+  ASSERT_EQ(stats.owners.size(), 1u);
+  EXPECT_EQ(stats.owners[0].committed_bytes, kGranuleBytes + kPages);
+  EXPECT_EQ(stats.owners[0].file_bytes, kPages);
+  EXPECT_EQ(stats.owners[0].used_bytes, kGranuleBytes + kBytes);
+  EXPECT_EQ(stats.committed_bytes, kGranuleBytes + kPages);
+  EXPECT_EQ(pool->resident_file_bytes(), kPages);
+  expect_books_balance(*pool);
+  pool->trim(*file, 0);  // files do not shrink, nor grow
+  EXPECT_EQ(file->committed(), kPages);
+  EXPECT_TRUE(pool->commit(*file, kBytes));
+  EXPECT_EQ(pool->commit(*file, 4 * kGranuleBytes).error().kind, ErrorKind::kInvalid);
+  *file = Region();
+  EXPECT_EQ(pool->stats().committed_bytes, kGranuleBytes);
+  EXPECT_EQ(pool->resident_file_bytes(), 0u);
+  expect_books_balance(*pool);
+}
+
+TEST(DevicePool, AMappedFileMeetsTheLimitAndTheHookLikeGranules) {
+  auto pool = make_pool(4);
+  const int fd = counting_file(3 * kGranuleBytes);
+  std::vector<Region> cache;
+  cache.push_back(must_allocate(*pool, 2 * kGranuleBytes, {"kv", "m"}));
+  auto refused = pool->map_file(fd, 3 * kGranuleBytes, {"weights", "m"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kMemory);
+  expect_books_balance(*pool);
+  pool->set_pressure_hook([&](std::size_t) {
+    if (cache.empty()) return false;
+    cache.clear();
+    return true;
+  });
+  auto mapped = pool->map_file(fd, 3 * kGranuleBytes, {"weights", "m"});
+  EXPECT_TRUE(mapped);
+  EXPECT_FALSE(pool->allocate(2 * kGranuleBytes, {"kv", "m"}));
+  for (const std::size_t bytes : {std::size_t{0}, 3 * kGranuleBytes + 1, ~std::size_t{0}})
+    EXPECT_EQ(pool->map_file(fd, bytes, {"weights", "n"}).error().kind, ErrorKind::kInvalid) << bytes;
+  EXPECT_FALSE(pool->map_file(-1, 10, {"weights", "n"}));
+  expect_books_balance(*pool);
+  close(fd);
 }
 
 }  // namespace

@@ -12,24 +12,24 @@
 namespace consort {
 namespace {
 
-#ifndef MADV_POPULATE_WRITE
-constexpr int kPopulateWrite = 23;  // Linux 5.14
-#else
-constexpr int kPopulateWrite = MADV_POPULATE_WRITE;
-#endif
+// Linux 5.14; the headers may be older than the kernel.
+constexpr int kPopulateRead = 22;
+constexpr int kPopulateWrite = 23;
 
-// Makes every page of [address, address + bytes) present. Old kernels do not know the call: touch instead.
-int populate(std::byte* address, std::size_t bytes) {
+// Makes every page of [address, address + bytes) present for reading, or for writing. Old kernels do not know
+// the call: touch instead. 0, or an errno.
+int populate(std::byte* address, std::size_t bytes, int how) {
   int rc = 0;
   do {
-    rc = madvise(address, bytes, kPopulateWrite);
+    rc = madvise(address, bytes, how);
   } while (rc != 0 && (errno == EINTR || errno == EAGAIN));
   if (rc == 0) return 0;
   if (errno != EINVAL) return errno;
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   for (std::size_t at = 0; at < bytes; at += page) {
     auto* p = reinterpret_cast<volatile unsigned char*>(address + at);
-    *p = *p;
+    const unsigned char value = *p;
+    if (how == kPopulateWrite) *p = value;
   }
   return 0;
 }
@@ -70,7 +70,7 @@ Status GranuleFile::map(std::byte* address, std::span<const GranuleIndex> granul
     if (got == MAP_FAILED)
       return fail(ErrorKind::kMemory, fmt::format("cannot map pool memory: {}", strerror(errno)));
     madvise(at, bytes, MADV_HUGEPAGE);  // fewer TLB misses where the kernel allows it; no harm where not
-    if (const int error = populate(at, bytes); error != 0)
+    if (const int error = populate(at, bytes, kPopulateWrite); error != 0)
       return fail(ErrorKind::kMemory,
                   fmt::format("the operating system has no {} MiB for the memory pool: {}", bytes >> 20,
                               strerror(error)),
@@ -89,6 +89,13 @@ void GranuleFile::discard(GranuleIndex granule) const {
   fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
             static_cast<off_t>(granule) * static_cast<off_t>(kGranuleBytes),
             static_cast<off_t>(kGranuleBytes));
+}
+
+int map_file_pages(std::byte* address, std::size_t bytes, int descriptor) {
+  void* got = mmap(address, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, descriptor, 0);
+  if (got == MAP_FAILED) return errno;
+  madvise(address, bytes, MADV_HUGEPAGE);  // huge pages also where the file must first be read
+  return populate(address, bytes, kPopulateRead);
 }
 
 }  // namespace consort

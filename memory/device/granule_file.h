@@ -39,4 +39,8 @@ class GranuleFile {
   std::size_t count_ = 0;
 };
 
+// Maps `bytes` of a file read-only at `address` (a multiple of a granule, reserved) and makes its pages
+// present. Where the page cache holds the file in huge pages they are mapped as such. 0, or an errno.
+int map_file_pages(std::byte* address, std::size_t bytes, int descriptor);
+
 }  // namespace consort

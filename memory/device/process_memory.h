@@ -14,4 +14,8 @@ struct ProcessMemory {
 
 ProcessMemory process_memory();
 
+// Of the pages of [address, address + bytes), page-aligned, the bytes present in this process now, from
+// /proc/self/pagemap; 0 where the system does not say.
+std::size_t present_bytes(const std::byte* address, std::size_t bytes);
+
 }  // namespace consort

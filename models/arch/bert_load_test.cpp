@@ -8,6 +8,7 @@
 #include "models/arch/bert/text_sample.h"
 #include "models/arch/registry.h"
 #include "models/formats/testing/synthetic_files.h"
+#include "models/packed/packed_cache.h"
 
 namespace consort {
 namespace {
@@ -77,7 +78,7 @@ class BertLoad : public ::testing::Test {
     std::filesystem::create_directory(folder_->path() + "/1_Pooling");
     if (!pooling.empty()) folder_->file("1_Pooling/config.json", pooling);
     CONSORT_TRY(source, open_weights(folder_->path()));
-    LoadContext context{exec_, *pool_, "small"};
+    LoadContext context{exec_, *pool_, "small", precision_, packed_.get()};
     return find_architecture("bert")->load_network(std::shared_ptr<const WeightSource>(std::move(source)),
                                                    nullptr, context);
   }
@@ -89,6 +90,17 @@ class BertLoad : public ::testing::Test {
     return sample;
   }
 
+  std::vector<float> rows_of(Network& encoder) {
+    const auto a = text({1, 2, 3}), b = text({49});
+    const Sample* const texts[] = {&a, &b};
+    std::vector<float> out(2 * kWidth);
+    NetworkOutput output{EmbeddingLevel::kItem, make_view(out.data(), DType::kF32, {2, kWidth}), {}};
+    EXPECT_TRUE(encoder.forward(exec_, texts, output));
+    return out;
+  }
+
+  Precision precision_ = Precision::kFile;
+  std::unique_ptr<PackedCache> packed_;
   std::unique_ptr<TemporaryFolder> folder_;
   std::unique_ptr<DevicePool> pool_ = DevicePool::create_cpu(std::size_t{1} << 30).value();
   ThreadPool threads_{2};
@@ -102,11 +114,7 @@ TEST_F(BertLoad, ASmallEncoderRuns) {
   EXPECT_EQ((*encoder)->info().max_tokens, 9);
   EXPECT_EQ((*encoder)->info().dimension, kWidth);
   EXPECT_EQ((*encoder)->info().flop_per_token, 2.0 * (4 * kWidth * kWidth + 2 * kWidth * kHidden));
-  const auto a = text({1, 2, 3}), b = text({49});
-  const Sample* const texts[] = {&a, &b};
-  std::vector<float> out(2 * kWidth);
-  NetworkOutput output{EmbeddingLevel::kItem, make_view(out.data(), DType::kF32, {2, kWidth}), {}};
-  ASSERT_TRUE((*encoder)->forward(exec_, texts, output));
+  const std::vector<float> out = rows_of(**encoder);
   for (int t = 0; t < 2; ++t) {
     double length = 0;
     for (int i = 0; i < kWidth; ++i) length += std::pow(out[static_cast<std::size_t>(t * kWidth + i)], 2);
@@ -186,6 +194,31 @@ TEST_F(BertLoad, EveryMissingTensorIsNamed) {
     ASSERT_FALSE(loaded) << name;
     EXPECT_EQ(loaded.error().kind, ErrorKind::kNotFound);
     EXPECT_NE(loaded.error().line().find(name), std::string::npos) << loaded.error().line();
+  }
+}
+
+TEST_F(BertLoad, PackedEarlierTheNumbersAreTheSameInBothPrecisions) {
+  const TemporaryFolder kept;
+  PackedCacheOptions options;
+  options.folder = kept.path() + "/packed";
+  options.least_bytes = options.spare_bytes = 0;
+  for (const Precision precision : {Precision::kFile, Precision::kInt16}) {
+    precision_ = precision;
+    packed_.reset();
+    auto anew = load(SmallBert());
+    ASSERT_TRUE(anew) << anew.error().line();
+    const auto expected = rows_of(**anew);
+    packed_ = std::make_unique<PackedCache>(options);
+    for (const char* round : {"packs", "maps"}) {
+      auto encoder = load(SmallBert());
+      ASSERT_TRUE(encoder) << encoder.error().line();
+      EXPECT_EQ(rows_of(**encoder), expected) << round;
+      EXPECT_EQ((*encoder)->info().weights_digest, (*anew)->info().weights_digest);
+      EXPECT_EQ((*encoder)->info().weight_bytes, (*anew)->info().weight_bytes);
+      std::size_t files = 0;
+      for (const OwnerStats& owner : pool_->stats().owners) files += owner.file_bytes;
+      EXPECT_EQ(files > 0, std::string_view(round) == "maps");
+    }
   }
 }
 

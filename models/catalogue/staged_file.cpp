@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -63,6 +64,12 @@ Status StagedFile::cut(std::uint64_t size) {
   if (::ftruncate(fd_, static_cast<off_t>(size)) != 0 || ::lseek(fd_, static_cast<off_t>(size), SEEK_SET) < 0)
     return io_error("cannot shorten", path_);
   size_ = size;
+  return {};
+}
+
+Status StagedFile::set_time(std::int64_t seconds) {
+  const timespec times[2] = {{seconds, 0}, {seconds, 0}};
+  if (::futimens(fd_, times) != 0) return io_error("cannot set the time of", path_);
   return {};
 }
 

@@ -24,6 +24,8 @@ class StagedFile {
   std::uint64_t size() const { return size_; }
   Status cut(std::uint64_t size);  // back to an earlier size
   const std::string& path() const { return path_; }
+  // Modification time, whole seconds since 1970; a later append() changes it again. Errors: kIo.
+  Status set_time(std::int64_t seconds);
   // fsync, rename to `name` (its folders are made), fsync of the folder. Errors: kIo.
   Status publish(const std::string& name);
 

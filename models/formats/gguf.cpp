@@ -46,6 +46,7 @@ class GgufSource final : public WeightSource {
   const TensorEntry* find(std::string_view name) const override { return tensors_.find(name); }
   const std::vector<TensorEntry>& tensors() const override { return tensors_.entries(); }
   std::size_t mapped_bytes() const override { return file_.size(); }
+  std::vector<FileIdentity> identities() const override { return {file_.identity()}; }
 
  private:
   struct Extent {

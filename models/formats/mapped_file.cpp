@@ -10,16 +10,32 @@
 #include <utility>
 
 namespace consort {
+namespace {
+
+std::int64_t nanoseconds(const timespec& t) {
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+}  // namespace
+
+FileIdentity file_identity(std::string path, const struct stat& info) {
+  return {std::move(path),
+          static_cast<std::uint64_t>(info.st_dev),
+          static_cast<std::uint64_t>(info.st_ino),
+          static_cast<std::uint64_t>(info.st_size),
+          nanoseconds(info.st_mtim),
+          nanoseconds(info.st_ctim)};
+}
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      path_(std::move(other.path_)) {}
+      identity_(std::move(other.identity_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
-  std::swap(path_, other.path_);
+  std::swap(identity_, other.identity_);
   return *this;
 }
 
@@ -38,13 +54,13 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   }
   struct stat info {};
   MappedFile file;
-  file.path_ = path;
+  file.identity_.path = path;
   Status status;
   if (::fstat(fd, &info) != 0) {
     status = fail(ErrorKind::kIo, std::string("cannot read: ") + std::strerror(errno), path);
   } else if (!S_ISREG(info.st_mode)) {
     status = fail(ErrorKind::kInvalid, "not a regular file", path);
-  } else if (info.st_size > 0) {
+  } else if (file.identity_ = file_identity(path, info); info.st_size > 0) {
     file.size_ = static_cast<std::size_t>(info.st_size);
     void* address = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, fd, 0);
     if (address == MAP_FAILED) {

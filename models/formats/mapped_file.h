@@ -7,6 +7,7 @@
 #include <string>
 
 #include "memory/base/status.h"
+#include "models/formats/file_identity.h"
 
 namespace consort {
 
@@ -24,12 +25,13 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   std::size_t size() const { return size_; }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return identity_.path; }
+  const FileIdentity& identity() const { return identity_; }  // of the file that is mapped
 
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
-  std::string path_;
+  FileIdentity identity_;
 };
 
 }  // namespace consort

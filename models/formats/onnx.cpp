@@ -24,6 +24,7 @@ class OnnxSource final : public WeightSource {
   const TensorEntry* find(std::string_view name) const override { return tensors_.find(name); }
   const std::vector<TensorEntry>& tensors() const override { return tensors_.entries(); }
   std::size_t mapped_bytes() const override { return file_.mapped_bytes(); }
+  std::vector<FileIdentity> identities() const override { return {file_.identity()}; }
 
  private:
   std::string location_;

@@ -19,6 +19,7 @@ class OnnxFile {
   const std::vector<TensorEntry>& tensors() const { return tensors_; }  // in file order
   const std::vector<std::pair<std::string, MetaValue>>& metadata() const { return metadata_; }
   std::size_t mapped_bytes() const { return file_.size(); }
+  const FileIdentity& identity() const { return file_.identity(); }
 
  private:
   struct Initialiser;

@@ -43,6 +43,12 @@ class SafetensorsSource final : public WeightSource {
     if (onnx_) bytes += onnx_->mapped_bytes();
     return bytes;
   }
+  std::vector<FileIdentity> identities() const override {
+    std::vector<FileIdentity> all;
+    for (const auto& file : files_) all.push_back(file.identity());
+    if (onnx_) all.push_back(onnx_->identity());
+    return all;
+  }
 
   // Takes every tensor of the file. Throws FormatError when a name is already there.
   void add(SafetensorsFile file) {

@@ -19,6 +19,7 @@ class SafetensorsFile {
   const std::vector<TensorEntry>& tensors() const { return tensors_; }  // by offset
   const std::vector<std::pair<std::string, std::string>>& metadata() const { return metadata_; }
   std::size_t mapped_bytes() const { return file_.size(); }
+  const FileIdentity& identity() const { return file_.identity(); }
 
  private:
   void parse();

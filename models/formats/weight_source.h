@@ -13,6 +13,7 @@
 
 #include "memory/base/status.h"
 #include "memory/tensor/tensor.h"
+#include "models/formats/file_identity.h"
 
 namespace consort {
 
@@ -43,6 +44,9 @@ class WeightSource {
   virtual const TensorEntry* find(std::string_view name) const = 0;  // nullptr when absent
   virtual const std::vector<TensorEntry>& tensors() const = 0;       // in file order
   virtual std::size_t mapped_bytes() const = 0;                      // file bytes mapped into this process
+
+  // The files that hold the tensors, as they were when they were opened. Empty: not known, or not in files.
+  virtual std::vector<FileIdentity> identities() const { return {}; }
 
   // Typed look-ups; errors name the key and the file.
   Result<std::int64_t> integer(std::string_view key) const;

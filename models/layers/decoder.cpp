@@ -282,7 +282,7 @@ Status check_decoder(const DecoderConfig& c, const WeightSource& source) {
   return {};
 }
 
-ModelInfo decoder_info(const LoadContext& context, const WeightLoader& loader, const DecoderConfig& config,
+ModelInfo decoder_info(const LoadContext& context, WeightLoader& loader, const DecoderConfig& config,
                        const DecoderWeights& weights, int context_length) {
   ModelInfo info;
   info.id = context.id;
@@ -299,7 +299,7 @@ ModelInfo decoder_info(const LoadContext& context, const WeightLoader& loader, c
   info.weight_bytes = loader.bytes() - (tied ? 0 : weights.embedding.bytes());
   info.kv_bytes_per_token = static_cast<std::size_t>(info.layers) * 2 *
                             static_cast<std::size_t>(config.kv_heads * config.head_dim) * 2;
-  info.weights_digest = weights_digest(loader.source(), context.exec);
+  info.weights_digest = loader.digest();
   return info;
 }
 

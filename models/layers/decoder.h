@@ -45,7 +45,7 @@ struct DecoderWeights {
 
 // Builds ModelInfo's cost figures from what the loader has seen. `tied`: the head is the embedding, so its
 // bytes and multiply-adds count once; untied, the embedding's rows are looked up, not read through.
-ModelInfo decoder_info(const LoadContext& context, const WeightLoader& loader, const DecoderConfig& config,
+ModelInfo decoder_info(const LoadContext& context, WeightLoader& loader, const DecoderConfig& config,
                        const DecoderWeights& weights, int context_length);
 
 // Errors: kInvalid / kUnsupported when the numbers do not fit together (heads, head size, rotary dimensions).

@@ -1,39 +1,65 @@
 #include "models/layers/weight_loader.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "models/formats/dequantize.h"
 
 namespace consort {
 
-Result<WeightLoader> WeightLoader::create(const WeightSource& source, LoadContext& context) {
+Result<WeightLoader> WeightLoader::create(const WeightSource& source, LoadContext& context,
+                                          std::string variant) {
+  CONSORT_TRY(packed, PackedLoad::begin(source, context, std::move(variant)));
   CONSORT_TRY(arena, WeightArena::create(context.pool, Owner{"weights", context.id}));
-  return WeightLoader(source, context, std::move(arena));
+  return WeightLoader(source, context, std::move(arena), std::move(packed));
 }
 
+namespace {
+
+// The matrix from bytes packed earlier; nullopt when they are not those of such a matrix.
+std::optional<PackedMatrix> unpacked(PackedMatrix*, std::span<const std::byte> bytes, const PackedKey& key) {
+  if (bytes.empty()) return std::nullopt;
+  auto matrix = PackedMatrix::from_packed(bytes, key.dtype, key.rows, key.cols);
+  return matrix ? std::optional(*matrix) : std::nullopt;
+}
+std::optional<Int16Matrix> unpacked(Int16Matrix*, std::span<const std::byte> bytes, const PackedKey& key) {
+  if (bytes.empty()) return std::nullopt;
+  auto matrix = Int16Matrix::from_packed(bytes, key.rows, key.cols);
+  return matrix ? std::optional(*matrix) : std::nullopt;
+}
+
+}  // namespace
+
 template <typename Matrix>
-Result<Matrix> WeightLoader::packed(const std::string& name, std::int64_t rows, std::int64_t cols) {
+Result<Matrix> WeightLoader::packed(PackedKind kind, const std::string& name, std::int64_t rows,
+                                    std::int64_t cols) {
   CONSORT_TRY(view, source_->tensor(name, {rows, cols}));
-  auto packed = Matrix::pack(arena_, context_->exec, view);
-  if (!packed) {
-    packed.error().where = fmt::format("{}, tensor {}", source_->location(), name);
-    return forward_error(packed);
+  PackedKey key{kind, view.dtype, rows, cols, name};
+  std::optional<Matrix> found = unpacked(static_cast<Matrix*>(nullptr), packed_.find(key), key);
+  if (!found) {
+    auto made = Matrix::pack(arena_, context_->exec, view);
+    if (!made) {
+      made.error().where = fmt::format("{}, tensor {}", source_->location(), name);
+      return forward_error(made);
+    }
+    packed_.keep(std::move(key), {made->data(), made->bytes()});
+    found = *made;
   }
   multiply_adds_ += static_cast<double>(rows) * static_cast<double>(cols);
-  bytes_ += packed->bytes();
-  return packed;
+  bytes_ += found->bytes();
+  return *found;
 }
 
 Result<PackedMatrix> WeightLoader::matrix(const std::string& name, std::int64_t rows, std::int64_t cols) {
-  return packed<PackedMatrix>(name, rows, cols);
+  return packed<PackedMatrix>(PackedKind::kMatrix, name, rows, cols);
 }
 
 Result<Int16Matrix> WeightLoader::int16_matrix(const std::string& name, std::int64_t rows,
                                                std::int64_t cols) {
-  return packed<Int16Matrix>(name, rows, cols);
+  return packed<Int16Matrix>(PackedKind::kInt16, name, rows, cols);
 }
 
 RowSketch WeightLoader::sketch(const PackedMatrix& matrix) {
@@ -47,34 +73,27 @@ Result<TensorView> WeightLoader::vector(const std::string& name, std::int64_t n)
   if (type != DType::kF32 && type != DType::kF16 && type != DType::kBF16)
     return fail(ErrorKind::kUnsupported, fmt::format("a vector of type {}", dtype_name(type)),
                 fmt::format("{}, tensor {}", source_->location(), name));
-  std::vector<float> values(static_cast<std::size_t>(n));
-  dequantize_row(type, view.data, values.data(), values.size());
-  CONSORT_TRY(stored, arena_.copy(values));
-  bytes_ += stored.size_bytes();
-  return make_view(stored.data(), DType::kF32, {n});
+  PackedKey key{PackedKind::kVector, type, 1, n, name};
+  std::span<const std::byte> stored = packed_.find(key);
+  if (stored.size() != static_cast<std::size_t>(n) * sizeof(float)) {
+    std::vector<float> values(static_cast<std::size_t>(n));
+    dequantize_row(type, view.data, values.data(), values.size());
+    CONSORT_TRY(copied, arena_.copy(values));
+    stored = std::as_bytes(copied);
+    packed_.keep(std::move(key), stored);
+  }
+  bytes_ += stored.size();
+  return make_view(const_cast<std::byte*>(stored.data()), DType::kF32, {n});
+}
+
+WeightArena WeightLoader::take_arena() {
+  arena_.hold(packed_.finish());
+  return std::move(arena_);
 }
 
 Result<TensorView> WeightLoader::optional_vector(const std::string& name, std::int64_t n) {
   if (source_->find(name) == nullptr) return TensorView{};
   return vector(name, n);
-}
-
-std::string weights_digest(const WeightSource& source, Exec& exec) {
-  const std::vector<TensorEntry>& tensors = source.tensors();
-  std::vector<XXH128_hash_t> hashes(tensors.size());
-  exec.threads.parallel_for(tensors.size(), 1, [&](std::size_t begin, std::size_t end, int) {
-    for (std::size_t i = begin; i < end; ++i)
-      hashes[i] = XXH3_128bits(tensors[i].view.data, tensors[i].view.bytes());
-  });
-  std::string record;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const TensorView& view = tensors[i].view;
-    record += fmt::format("{} {}", tensors[i].name, dtype_name(view.dtype));
-    for (int d = 0; d < view.rank; ++d) record += fmt::format(" {}", view.dims[static_cast<std::size_t>(d)]);
-    record += fmt::format(" {:016x}{:016x}\n", hashes[i].high64, hashes[i].low64);
-  }
-  const XXH128_hash_t all = XXH3_128bits(record.data(), record.size());
-  return fmt::format("{:016x}{:016x}", all.high64, all.low64);
 }
 
 namespace {

@@ -1,5 +1,6 @@
 // WeightLoader: turns the tensors of a WeightSource into the packed matrices and float vectors of a model,
-// with every dimension checked. Used by one architecture while it loads, on the loading thread.
+// with every dimension checked; what an earlier load has packed comes from the cache. Used by one
+// architecture while it loads, on the loading thread.
 #pragma once
 
 #include <span>
@@ -11,12 +12,16 @@
 #include "kernels/matmul/matmul.h"
 #include "models/formats/weight_source.h"
 #include "models/model.h"
+#include "models/packed/packed_load.h"
+#include "models/packed/weights_digest.h"
 
 namespace consort {
 
 class WeightLoader {
  public:
-  static Result<WeightLoader> create(const WeightSource& source, LoadContext& context);
+  // `variant`: see PackedCache::open.
+  static Result<WeightLoader> create(const WeightSource& source, LoadContext& context,
+                                     std::string variant = "");
 
   // [rows, cols] weights, packed. Errors: kNotFound, kInvalid (dims), kUnsupported (type), kMemory.
   Result<PackedMatrix> matrix(const std::string& name, std::int64_t rows, std::int64_t cols);
@@ -35,23 +40,25 @@ class WeightLoader {
   std::size_t bytes() const { return bytes_; }
   // For what an architecture packs itself (convolutions, tables).
   WeightArena& arena() { return arena_; }
-  WeightArena take_arena() { return std::move(arena_); }
+  // For what an architecture packs itself and has given names.
+  PackedLoad& packed_load() { return packed_; }
+  // Of the source; see models/packed.
+  const std::string& digest() { return packed_.digest(); }
+  // The arena with all weights; call it last: it also stores what was packed for the next load.
+  WeightArena take_arena();
 
  private:
   template <typename Matrix>
-  Result<Matrix> packed(const std::string& name, std::int64_t rows, std::int64_t cols);
-  WeightLoader(const WeightSource& source, LoadContext& context, WeightArena arena)
-      : source_(&source), context_(&context), arena_(std::move(arena)) {}
+  Result<Matrix> packed(PackedKind kind, const std::string& name, std::int64_t rows, std::int64_t cols);
+  WeightLoader(const WeightSource& source, LoadContext& context, WeightArena arena, PackedLoad packed)
+      : source_(&source), context_(&context), arena_(std::move(arena)), packed_(std::move(packed)) {}
   const WeightSource* source_;
   LoadContext* context_;
   WeightArena arena_;
+  PackedLoad packed_;
   double multiply_adds_ = 0;
   std::size_t bytes_ = 0;
 };
-
-// A digest of all weights: XXH3-128, hex, over the name, type, dims and XXH3-128 of the bytes of every tensor
-// in file order. Hashed on the pool (about 10 ms for 100 MB). Metadata and tokenizer are not part of it.
-std::string weights_digest(const WeightSource& source, Exec& exec);
 
 // A whole hyper-parameter within [low, high]. Errors: kNotFound, kInvalid with key and file.
 Result<int> hyper_parameter(const WeightSource& source, const std::string& key, std::int64_t low,

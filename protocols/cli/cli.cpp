@@ -9,6 +9,10 @@
 #include <iostream>
 #include <new>
 #include <thread>
+#include <utility>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include "kernels/cpu/isa.h"
 #include "protocols/cli/context.h"
@@ -47,11 +51,23 @@ void add_global_options(Command app, Options& o) {
   app.add_option("--precision", o.precision,
                  "encoders with float weights: file (float32 products, the default) | int16 (faster)")
       .type_name("PRECISION");
+  app.add_option("--packed-cache", o.packed_cache,
+                 "packed weights kept in DIR/packed of the weights' folder: on (the default) | off | check (compare "
+                 "their digests at every load)")
+      .type_name("MODE");
   app.add_option("--seed", o.seed, "seed of everything random (default: random, printed)");
   app.add_flag("--json", o.json, "results as JSON");
   app.add_flag("--quiet", o.quiet, "no progress, no hints");
   app.add_option("--log-level", o.log_level, "trace | debug | info | warn | error | off")
       .one_of({"trace", "debug", "info", "warn", "error", "off"});
+}
+
+// Standard output is for results, so the log goes to standard error.
+void start_log(const std::string& level) {
+  auto log = spdlog::stderr_logger_mt("consort");
+  log->set_pattern("consort: %l: %v");
+  log->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(log));
 }
 
 // `consort help X` says what `consort X --help` says.
@@ -112,6 +128,7 @@ int run_cli(int argc, char** argv) {
     return context.console.fail({ErrorKind::kUsage, outcome.error, "", "see consort --help"});
   }
   context.console.configure(context.options.json, context.options.quiet);
+  start_log(context.options.log_level);
   auto status = guarded(context);
   if (!status) return context.console.fail(status.error());
   return *status;

@@ -1,5 +1,6 @@
 #include "protocols/cli/engine.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <random>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "memory/device/process_memory.h"
 #include "memory/retrieval/retrieval.h"
 #include "memory/store/store.h"
+#include "protocols/cli/commands/model_files.h"
 #include "protocols/zmq/zmq_channel.h"
 #include "scheduler/blob/blob_store.h"
 #include "scheduler/bus/event_loop.h"
@@ -138,8 +140,9 @@ Status Engine::Impl::start_models() {
     }
     return place;
   };
-  CONSORT_TRY(directory,
-              LocalModelDirectory::create(*channel, *lane, make_model_loader(std::move(resolve)), host));
+  auto packed = packed_cache(context);
+  CONSORT_TRY(directory, LocalModelDirectory::create(
+                             *channel, *lane, make_model_loader(std::move(resolve), std::move(packed)), host));
   local = std::move(directory);
   if (!setup.join.empty()) CONSORT_CHECK_OK(channel->join(setup.join));
   return {};
@@ -227,6 +230,7 @@ std::uint64_t Engine::seed() {
 Value Engine::stats() {
   const PoolStats pool = impl_->pool->stats();
   const ProcessMemory process = process_memory();
+  const std::size_t mapped = impl_->pool->resident_file_bytes();
   Value::Array owners;
   std::size_t sum = 0;
   const auto add = [&](const std::string& purpose, const std::string& name, std::size_t bytes) {
@@ -244,10 +248,10 @@ Value Engine::stats() {
                                                   {"pool_free", pool.free_granules * kGranuleBytes},
                                                   {"pool_limit", pool.limit_bytes},
                                                   {"pool_peak", pool.peak_bytes},
-                                                  {"resident_pool", process.shared},
+                                                  {"resident_pool", process.shared + mapped},
                                                   {"resident_heap", process.anonymous},
                                                   {"heap_before_engine", impl_->heap_at_start},
-                                                  {"resident_files", process.files}})},
+                                                  {"resident_files", process.files - std::min(process.files, mapped)}})},
                         {"lane", Value::object({{"tasks", lane.tasks},
                                                 {"steps", lane.steps},
                                                 {"busy_ms", lane.busy_ms},

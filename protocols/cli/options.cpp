@@ -71,6 +71,7 @@ Status read_member(const std::string& key, const Value& v, Options& o, const std
   if (key == "dataDir") return read_text(v, o.data_dir, file, at);
   if (key == "device") return read_text(v, o.device, file, at);
   if (key == "precision") return read_text(v, o.precision, file, at);
+  if (key == "packedCache") return read_text(v, o.packed_cache, file, at);
   if (key == "memoryLimit") return read_bytes(v, o.memory_limit, file, at);
   if (key == "kvBudget") return read_bytes(v, o.kv_budget, file, at);
   if (key == "limits") return read_limits(v, o, file);
@@ -149,6 +150,10 @@ Status resolve_options(Options& o) {
   if (o.precision != "file" && o.precision != "int16")
     return fail(ErrorKind::kUsage, "precision '" + o.precision + "' is not known", "--precision",
                 "use --precision file or --precision int16");
+  if (o.packed_cache.empty()) o.packed_cache = "on";
+  if (o.packed_cache != "on" && o.packed_cache != "off" && o.packed_cache != "check")
+    return fail(ErrorKind::kUsage, "packed cache '" + o.packed_cache + "' is not known", "--packed-cache",
+                "use --packed-cache on, off or check");
   if (o.threads < 0 || o.threads > 1024)
     return fail(ErrorKind::kUsage, "the number of threads must be from 1 to 1024", "--threads", "use --threads 2");
   if (o.threads == 0) o.threads = usable_cores();

@@ -19,9 +19,10 @@ std::string known_architectures() {
 }
 
 // On the lane: packing uses its compute threads.
-Status load_weights(const Architecture& arch, Precision precision, LoadedModel& out, Lane& lane) {
+Status load_weights(const Architecture& arch, Precision precision, PackedCache* packed, LoadedModel& out,
+                    Lane& lane) {
   const auto load = [&](Exec& exec) -> Result<bool> {
-    LoadContext context{exec, lane.pool(), out.id, precision};
+    LoadContext context{exec, lane.pool(), out.id, precision, packed};
     if (arch.load_model != nullptr) {
       CONSORT_TRY(model, arch.load_model(out.source, context));
       out.model = std::move(model);
@@ -59,8 +60,9 @@ Status load_texts(const Architecture& arch, LoadedModel& out) {
 
 }  // namespace
 
-ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string& id)> resolve) {
-  return [resolve = std::move(resolve)](const std::string& id, Lane& lane) -> Result<LoadedModel> {
+ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string& id)> resolve,
+                              std::shared_ptr<PackedCache> packed) {
+  return [resolve = std::move(resolve), packed = std::move(packed)](const std::string& id, Lane& lane) -> Result<LoadedModel> {
     const auto start = std::chrono::steady_clock::now();
     CONSORT_TRY(place, resolve(id));
     LoadedModel out;
@@ -75,7 +77,7 @@ ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string
                   fmt::format("no architecture '{}' in this build", out.source->architecture()), place.path,
                   "this build has " + known_architectures());
     CONSORT_CHECK_OK(load_texts(*arch, out));
-    CONSORT_CHECK_OK(load_weights(*arch, place.precision, out, lane));
+    CONSORT_CHECK_OK(load_weights(*arch, place.precision, packed.get(), out, lane));
     out.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return out;
   };

@@ -17,6 +17,7 @@
 namespace consort {
 
 class Lane;
+class PackedCache;
 
 // Exactly one of model and network is set.
 struct LoadedModel {
@@ -38,7 +39,9 @@ struct ModelPlace {
   std::string query_prefix, document_prefix;
   Precision precision = Precision::kFile;
 };
-// `resolve`: from a catalogue id or path to a place. Errors: kNotFound with what to do.
-ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string& id)> resolve);
+// `resolve`: from a catalogue id or path to a place. Errors: kNotFound with what to do. `packed`: where weights
+// packed by earlier loads are found and left, or null: every load packs them.
+ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string& id)> resolve,
+                              std::shared_ptr<PackedCache> packed = nullptr);
 
 }  // namespace consort

@@ -249,7 +249,7 @@ NetworkInfo describe_network(const Config& config, const Weights& weights, LoadC
   info.max_tokens = config.max_tokens;
   info.flop_per_token = 2.0 * weights.multiply_adds;
   info.weight_bytes = weights.bytes;
-  info.weights_digest = weights_digest(*weights.source, context.exec);
+  info.weights_digest = weights.digest;
   if (context.precision == Precision::kInt16) info.weights_digest += ":int16";  // other numbers from one file
   if (config.head == Head::kScore) {
     info.classes = config.classes;

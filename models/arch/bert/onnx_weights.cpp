@@ -55,9 +55,9 @@ bool is_quantised(const WeightSource& source, const Config& config) {
 }
 
 Result<OnnxWeights> OnnxWeights::create(const WeightSource& source, LoadContext& context,
-                                        const Config& config) {
+                                        const Config& config, PackedLoad& packed) {
   CONSORT_TRY(arena, WeightArena::create(context.pool, Owner{"weights", context.id}));
-  OnnxWeights w(source, context, std::move(arena));
+  OnnxWeights w(source, context, packed, std::move(arena));
   w.prefix_ = config.prefix;
   std::vector<std::pair<int, std::string>> found;
   for (const TensorEntry& tensor : source.tensors())
@@ -94,11 +94,18 @@ Result<Int16Matrix> OnnxWeights::linear(const std::string& name, std::int64_t ro
       if (zero->view.data[i] != std::byte{0})
         return fail(ErrorKind::kUnsupported, "a zero point that is not 0",
                     place(*source_, base + "_zero_point"), "symmetric int8 weights are known");
+  PackedKey key{PackedKind::kInt16, codes.dtype, rows, cols, base + "_quantized"};
+  if (const auto bytes = packed_->find(key); !bytes.empty())
+    if (auto found = Int16Matrix::from_packed(bytes, rows, cols)) {
+      bytes_ += found->bytes();
+      return found;
+    }
   auto packed = Int16Matrix::pack_codes(arena_, context_->exec, codes, scales);
   if (!packed) {
     packed.error().where = place(*source_, base + "_quantized");
     return forward_error(packed);
   }
+  packed_->keep(std::move(key), {packed->data(), packed->bytes()});
   bytes_ += packed->bytes();
   return packed;
 }

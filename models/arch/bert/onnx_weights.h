@@ -11,6 +11,7 @@
 #include "kernels/int16_matmul/int16_matmul.h"
 #include "models/arch/bert/config.h"
 #include "models/model.h"
+#include "models/packed/packed_load.h"
 
 namespace consort::bert {
 
@@ -18,11 +19,12 @@ struct Table;
 
 bool is_quantised(const WeightSource& source, const Config& config);
 
-// Used while loading, on the loading thread. `source` must outlive it.
+// Used while loading, on the loading thread. `source` and `packed` must outlive it.
 class OnnxWeights {
  public:
   // Errors: kCorrupt when the file has not six numbered matrices a layer; kMemory.
-  static Result<OnnxWeights> create(const WeightSource& source, LoadContext& context, const Config& config);
+  static Result<OnnxWeights> create(const WeightSource& source, LoadContext& context, const Config& config,
+                                    PackedLoad& packed);
 
   // `name`: as in PyTorch, "encoder.layer.0.attention.self.query". Errors: kNotFound, kInvalid, kUnsupported
   // (a zero point that is not 0), kMemory; the tensor is named.
@@ -32,12 +34,13 @@ class OnnxWeights {
   WeightArena take_arena() { return std::move(arena_); }
 
  private:
-  OnnxWeights(const WeightSource& source, LoadContext& context, WeightArena arena)
-      : source_(&source), context_(&context), arena_(std::move(arena)) {}
+  OnnxWeights(const WeightSource& source, LoadContext& context, PackedLoad& packed, WeightArena arena)
+      : source_(&source), context_(&context), packed_(&packed), arena_(std::move(arena)) {}
   std::string base_name(const std::string& name) const;
 
   const WeightSource* source_;
   LoadContext* context_;
+  PackedLoad* packed_;
   WeightArena arena_;
   std::vector<std::string> numbered_;  // base names, six a layer
   std::string prefix_;

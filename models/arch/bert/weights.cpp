@@ -121,15 +121,18 @@ Result<Weights> load_weights(std::shared_ptr<const WeightSource> source, LoadCon
                              const Config& config) {
   Weights w;
   w.source = std::move(source);
-  CONSORT_TRY(tensors, WeightLoader::create(*w.source, context));
+  const bool codes = is_quantised(*w.source, config);
+  const bool rounded = !codes && context.precision == Precision::kInt16;
+  CONSORT_TRY(tensors, WeightLoader::create(*w.source, context, rounded ? "int16" : ""));
   std::optional<OnnxWeights> quantised;
-  if (is_quantised(*w.source, config)) {
-    CONSORT_TRY(found, OnnxWeights::create(*w.source, context, config));
+  if (codes) {
+    CONSORT_TRY(found, OnnxWeights::create(*w.source, context, config, tensors.packed_load()));
     quantised.emplace(std::move(found));
   }
   Loader loader{tensors, quantised ? &*quantised : nullptr, config, context.precision};
   CONSORT_CHECK_OK(load_into(w, loader));
   w.bytes = tensors.bytes() + (quantised ? quantised->bytes() : 0);
+  w.digest = tensors.digest();
   w.arena = tensors.take_arena();
   if (quantised) w.integer_arena = quantised->take_arena();
   return w;

@@ -54,6 +54,7 @@ struct Weights {
   Linear pooler, classifier;  // Head::kScore
   double multiply_adds = 0;   // of one token through the layers
   std::size_t bytes = 0;      // read for one token
+  std::string digest;         // of the source
 };
 
 // Errors: kNotFound, kInvalid (shapes), kUnsupported (types), kMemory; the tensor is named.

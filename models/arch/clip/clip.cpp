@@ -365,7 +365,7 @@ Result<std::unique_ptr<Network>> load(const Family& family, std::shared_ptr<cons
   // The towers differ; the average stands for both, which fills steps evenly enough.
   info.flop_per_token = loader.multiply_adds();
   info.weight_bytes = loader.bytes();
-  info.weights_digest = weights_digest(*source, context.exec);
+  info.weights_digest = loader.digest();
   w.arena = loader.take_arena();
   std::optional<TokenId> padding;
   if (family.sigmoid) {

@@ -128,7 +128,7 @@ Result<std::unique_ptr<Network>> load_vit(std::shared_ptr<const WeightSource> so
   info.pooling = "cls";
   info.flop_per_token = 2.0 * loader.multiply_adds();
   info.weight_bytes = loader.bytes();
-  info.weights_digest = weights_digest(*source, context.exec);
+  info.weights_digest = loader.digest();
   w.tower = std::move(tower);
   w.last_norm = last;
   w.arena = loader.take_arena();

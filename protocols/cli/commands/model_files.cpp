@@ -1,5 +1,7 @@
 #include "protocols/cli/commands/model_files.h"
 
+#include <spdlog/spdlog.h>
+
 #include "memory/base/text.h"
 
 namespace consort {
@@ -10,6 +12,17 @@ Result<Catalogue> open_catalogue(const CliContext& c) {
                 "run the program from its source tree or install prefix");
   return Catalogue::load(c.options.project_dir + "/configs/models.json", c.options.models_dir,
                          c.options.project_dir);
+}
+
+std::shared_ptr<PackedCache> packed_cache(const CliContext& c) {
+  if (c.options.packed_cache == "off") return nullptr;
+  PackedCacheOptions options;
+  options.folder = c.options.models_dir + "/packed";
+  options.check = c.options.packed_cache == "check";
+  options.warn = [](const std::string& what) {
+    spdlog::warn("packed weights are not kept for the next start: {}; --packed-cache off does without", what);
+  };
+  return std::make_shared<PackedCache>(std::move(options));
 }
 
 Result<TextModelFiles> open_text_model(const CliContext& c, const std::string& id_or_path) {

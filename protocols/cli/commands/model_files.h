@@ -8,6 +8,7 @@
 
 #include "models/catalogue/catalogue.h"
 #include "models/formats/weight_source.h"
+#include "models/packed/packed_cache.h"
 #include "models/tokenizer/chat_template.h"
 #include "protocols/cli/context.h"
 
@@ -16,6 +17,9 @@ namespace consort {
 // The shipped catalogue with this process's models folder. Errors: kNotFound when configs/ is not to be
 // found.
 Result<Catalogue> open_catalogue(const CliContext& c);
+
+// The cache of packed weights in the models folder, or null when it is switched off.
+std::shared_ptr<PackedCache> packed_cache(const CliContext& c);
 
 struct TextModelFiles {
   std::string path;

@@ -131,6 +131,16 @@ Result<int> pull(CliContext& c, const Flags& flags) {
   return 0;
 }
 
+// What a full check of the packed weights of a model's main file finds; nothing for models without weights.
+Result<PackedCache::Checked> check_packed(CliContext& c, const Catalogue& catalogue,
+                                          const CatalogueEntry& e) {
+  const auto packed = packed_cache(c);
+  if (!packed) return PackedCache::Checked{};
+  CONSORT_TRY(path, catalogue.resolve(e.id));
+  CONSORT_TRY(source, open_weights(path));
+  return packed->check(*source);
+}
+
 Result<int> verify(CliContext& c, const Flags& flags) {
   CONSORT_TRY(catalogue, open_catalogue(c));
   CONSORT_TRY(e, entry(catalogue, flags.target));
@@ -138,11 +148,18 @@ Result<int> verify(CliContext& c, const Flags& flags) {
   std::string shown;
   CONSORT_CHECK_OK(catalogue.verify(*e, bars(c, bar, shown)));
   bar.reset();
+  const auto packed = check_packed(c, catalogue, *e).value_or(PackedCache::Checked{});
   if (c.options.json) {
-    c.console.result(Value::object({{"id", e->id}, {"verified", true}, {"files", e->files.size()}}));
-  } else {
-    c.console.line(e->id + ": every file has its digest");
+    c.console.result(Value::object({{"id", e->id},
+                                    {"verified", true},
+                                    {"files", e->files.size()},
+                                    {"packed", Value::object({{"good", packed.good}, {"removed", packed.removed}})}}));
+    return 0;
   }
+  c.console.line(e->id + ": every file has its digest");
+  if (packed.good > 0) c.console.line("  packed weights: every digest is right");
+  if (packed.removed > 0)
+    c.console.line("  packed weights were damaged and are removed; the next load packs them anew");
   return 0;
 }
 
