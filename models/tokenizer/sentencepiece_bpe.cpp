@@ -47,7 +47,7 @@ SentencePieceBpe::SentencePieceBpe(Parts parts)
 }
 
 void SentencePieceBpe::note_borders(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = 0; at + 1 < text.size();) {
     const std::size_t next = at + utf8_at(text, at).bytes;
     if (next < text.size()) joined_->set(border(text[next - 1], text[next]));
     at = next;

@@ -17,17 +17,15 @@ int byte_of(std::string_view text) {
   return parsed.ec == std::errc() && parsed.ptr == text.data() + 5 ? value : -1;
 }
 
-// Appends `text` with its stand-ins as spaces.
+// `text` with its stand-ins as spaces.
 void spaced(std::string_view text, std::string& out) {
   out.clear();
-  for (std::size_t at = 0; at < text.size();) {
-    if (text[at] == kSpaceStandIn[0] && text.substr(at, 3) == kSpaceStandIn) {
-      out.push_back(' ');
-      at += 3;
-    } else {
-      out.push_back(text[at++]);
-    }
+  for (std::size_t hit = text.find(kSpaceStandIn); hit != std::string_view::npos;
+       hit = text.find(kSpaceStandIn)) {
+    out.append(text.substr(0, hit)).push_back(' ');
+    text.remove_prefix(hit + kSpaceStandIn.size());
   }
+  out.append(text);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace consort {
@@ -32,16 +33,30 @@ void TokenTable::build(const std::vector<bool>& indexed) {
   slots_.assign(std::bit_ceil(count * 2 + 1), Slot{});
   mask_ = slots_.size() - 1;
   longest_ = 0;
+  // The slots of a large vocabulary lie in memory: they are asked for a while before they are needed.
+  constexpr std::size_t kAhead = 16;
+  struct Next {
+    std::uint64_t hash;
+    std::int32_t id;
+  };
+  std::array<Next, kAhead> ring;
+  std::size_t begun = 0, done = 0;
+  const auto insert = [&](const Next& next) {
+    const std::string_view wanted = text(next.id);
+    std::size_t at = next.hash & mask_;
+    while (slots_[at].id != kNone && !(slots_[at].tag == tag_of(next.hash) && text(slots_[at].id) == wanted))
+      at = (at + 1) & mask_;
+    slots_[at] = {tag_of(next.hash), next.id};
+  };
   for (std::int32_t id = 0; id < size(); ++id) {
     if (!indexed[static_cast<std::size_t>(id)]) continue;
-    const std::string_view wanted = text(id);
-    longest_ = std::max(longest_, wanted.size());
-    const std::uint64_t hash = hash_text(wanted);
-    std::size_t at = hash & mask_;
-    while (slots_[at].id != kNone && !(slots_[at].tag == tag_of(hash) && text(slots_[at].id) == wanted))
-      at = (at + 1) & mask_;
-    slots_[at] = {tag_of(hash), id};
+    longest_ = std::max(longest_, text(id).size());
+    if (begun - done == kAhead) insert(ring[done++ % kAhead]);
+    Next& next = ring[begun++ % kAhead];
+    next = {hash_text(text(id)), id};
+    __builtin_prefetch(&slots_[next.hash & mask_], 1);
   }
+  while (done < begun) insert(ring[done++ % kAhead]);
 }
 
 std::int32_t TokenTable::find(std::string_view wanted) const {
