@@ -38,14 +38,6 @@ std::optional<SourceNote> load_note(const std::string& path) {
   return read_note(text);
 }
 
-// Whether every file of the note is as it was.
-bool holds(const SourceNote& note) {
-  return std::all_of(note.files.begin(), note.files.end(), [](const FileIdentity& file) {
-    struct stat info {};
-    return ::stat(file.path.c_str(), &info) == 0 && file_identity(file.path, info) == file;
-  });
-}
-
 // The version in "DIGEST[-VARIANT]-vNUMBER.packed", or nullopt for other names.
 std::optional<std::uint32_t> version_of(std::string_view name) {
   if (!name.ends_with(kPackedEnd)) return std::nullopt;
@@ -153,7 +145,7 @@ void PackedCache::remove_orphans() const {
     if (name.ends_with(kPartEnd) && old_part(path)) remove_file(path);
     if (!name.ends_with(kNoteEnd)) continue;
     const auto note = load_note(path);
-    if (note && holds(*note))
+    if (note && are_unchanged(note->files))
       digests.insert(note->digest);
     else
       remove_file(path);

@@ -83,9 +83,13 @@ TEST_F(Cache, ANoteIsBelievedOnlyOfTheSameUntouchedFiles) {
   EXPECT_FALSE(cache.noted_digest({a, b}));
   fs::permissions(path, fs::perms::owner_read);  // only the change time tells
   EXPECT_FALSE(cache.noted_digest({identity(path)}));
+  EXPECT_FALSE(are_unchanged({a}));
+  EXPECT_TRUE(are_unchanged({identity(path), b}));
   FileIdentity other = a;
   ++other.inode;
   EXPECT_FALSE(cache.noted_digest({other}));
+  fs::remove(path);
+  EXPECT_FALSE(are_unchanged({a}));
 }
 
 TEST_F(Cache, AYoungFileIsNotBelieved) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "models/packed/source_note.h"
 #include "models/packed/weights_digest.h"
 
 namespace consort {
@@ -68,9 +69,10 @@ Region PackedLoad::finish() {
     context_->packed->remove(digest_, variant_);
     return std::move(region_);
   }
-  // Weights are stored only under a digest that this load has computed from the bytes it has packed.
+  // Weights are stored only under a digest that this load has computed from the bytes it has packed, which
+  // nobody has written to meanwhile.
   if (!computed_) compute_digest();
-  context_->packed->store(digest_, variant_, packed_);
+  if (are_unchanged(source_->identities())) context_->packed->store(digest_, variant_, packed_);
   return std::move(region_);
 }
 

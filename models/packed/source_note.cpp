@@ -1,6 +1,7 @@
 #include "models/packed/source_note.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -66,6 +67,13 @@ std::optional<std::vector<FileIdentity>> noted_files(std::vector<FileIdentity> f
   }
   if (files.empty()) return std::nullopt;
   return files;
+}
+
+bool are_unchanged(const std::vector<FileIdentity>& files) {
+  return std::all_of(files.begin(), files.end(), [](const FileIdentity& file) {
+    struct stat info {};
+    return ::stat(file.path.c_str(), &info) == 0 && file_identity(file.path, info) == file;
+  });
 }
 
 std::string note_name(const std::vector<FileIdentity>& files) {

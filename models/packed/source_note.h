@@ -21,6 +21,8 @@ struct SourceNote {
 
 // The same with absolute paths; nullopt when a path cannot be written into a note (it holds a line break).
 std::optional<std::vector<FileIdentity>> noted_files(std::vector<FileIdentity> files);
+// Whether the system says of every file what it said then.
+bool are_unchanged(const std::vector<FileIdentity>& files);
 // A name for the note of these files, made of their paths. REQUIRES: absolute paths.
 std::string note_name(const std::vector<FileIdentity>& files);
 
