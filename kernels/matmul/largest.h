@@ -11,10 +11,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernels/matmul/matmul.h"
 
 namespace consort {
+
+// The lay-out that make() writes and from_packed() reads. Raise it with every change of a byte; a test of
+// models/packed pins them to the number.
+inline constexpr std::uint32_t kRowSketchLayout = 1;
 
 // Points into a WeightArena, owns nothing; cheap to copy. Immutable after make(), readable from any thread.
 class RowSketch {
@@ -24,8 +29,13 @@ class RowSketch {
   // are not finite or beyond 9e5 give an empty sketch. Takes 0.72 bytes a weight. Errors: kMemory.
   static Result<RowSketch> make(WeightArena& arena, Exec& exec, const PackedMatrix& weights);
 
+  // The sketch whose bytes, tiles() and bytes() of an earlier make(), lie at `packed` and stay there. Errors:
+  // kInvalid when they are not as many as a sketch of [rows, cols] has, or not aligned to 64.
+  static Result<RowSketch> from_packed(std::span<const std::byte> packed, std::int64_t rows,
+                                       std::int64_t cols);
+
   bool empty() const { return data_ == nullptr; }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return bytes_; }  // of the tiles and behind them the norms
   const std::byte* tiles() const { return data_; }
   const float* norms() const { return norms_; }  // of each row of W, rounded up; padded with 0 to whole tiles
 

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string>
 
 #include "kernels/matmul/file_blocks.h"
 #include "kernels/matmul/largest.h"
 #include "kernels/matmul/sketch_layout.h"
+#include "memory/base/checked.h"
 
 namespace consort {
 namespace {
@@ -101,16 +103,42 @@ bool sketch_block(const Columns& v, std::uint8_t* codes, std::uint8_t* scales, s
   return true;
 }
 
+// Where the norms begin behind the tiles, and what both take.
+struct Extent {
+  std::size_t norms = 0, bytes = 0;
+};
+Extent extent_of(std::int64_t rows, std::int64_t cols) {
+  const auto tiles = static_cast<std::size_t>((rows + kTile - 1) / kTile);
+  Extent extent;
+  extent.norms = round_up(sketch_tile_bytes(cols / kBlock) * tiles, 64);
+  extent.bytes = extent.norms + tiles * kTile * sizeof(float);
+  return extent;
+}
+
 }  // namespace
+
+Result<RowSketch> RowSketch::from_packed(std::span<const std::byte> packed, std::int64_t rows,
+                                         std::int64_t cols) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 28;  // keeps the sizes within 64 bits
+  if (rows < 1 || rows > kMost || cols < kBlock || cols > kMost || cols % kBlock != 0 ||
+      packed.size() != extent_of(rows, cols).bytes ||
+      reinterpret_cast<std::uintptr_t>(packed.data()) % 64 != 0)
+    return fail(ErrorKind::kInvalid, std::to_string(packed.size()) + " bytes are not a sketch of that shape");
+  RowSketch sketch;
+  sketch.data_ = packed.data();
+  sketch.norms_ = reinterpret_cast<const float*>(packed.data() + extent_of(rows, cols).norms);
+  sketch.bytes_ = packed.size();
+  return sketch;
+}
 
 Result<RowSketch> RowSketch::make(WeightArena& arena, Exec& exec, const PackedMatrix& w) {
   const DType type = w.dtype();
   if (w.empty() || (type != DType::kQ8_0 && !is_plain(type)) || w.cols() % kBlock != 0) return RowSketch{};
   const std::int64_t blocks = w.cols() / kBlock, tiles = (w.rows() + kTile - 1) / kTile;
-  const std::size_t tile_size = sketch_tile_bytes(blocks), bytes = tile_size * static_cast<std::size_t>(tiles);
-  CONSORT_TRY(data, arena.take(bytes));
-  CONSORT_TRY(room, arena.take(static_cast<std::size_t>(tiles) * kTile * sizeof(float)));
-  auto* norms = reinterpret_cast<float*>(room);
+  const std::size_t tile_size = sketch_tile_bytes(blocks);
+  const Extent extent = extent_of(w.rows(), w.cols());
+  CONSORT_TRY(data, arena.take(extent.bytes));
+  auto* norms = reinterpret_cast<float*>(data + extent.norms);
   std::atomic<bool> fits{true};
   exec.threads.parallel_for(static_cast<std::size_t>(tiles), 4, [&](std::size_t begin, std::size_t end, int) {
     for (std::size_t t = begin; t < end && fits; ++t) {
@@ -134,7 +162,7 @@ Result<RowSketch> RowSketch::make(WeightArena& arena, Exec& exec, const PackedMa
   if (!fits) return sketch;  // the arena keeps the room; such weights are hardly a model's
   sketch.data_ = data;
   sketch.norms_ = norms;
-  sketch.bytes_ = bytes + static_cast<std::size_t>(tiles) * kTile * sizeof(float);
+  sketch.bytes_ = extent.bytes;
   return sketch;
 }
 

@@ -70,8 +70,10 @@ Result<DecoderWeights> load_decoder_tensors(WeightLoader& loader, const DecoderC
   DecoderWeights weights;
   CONSORT_TRY(table, loader.matrix("token_embd.weight", vocab, config.width));
   weights.embedding = weights.head = table;
-  if (loader.source().find("output.weight") != nullptr) {
-    CONSORT_TRY(head, loader.matrix("output.weight", vocab, config.width));
+  const bool tied = loader.source().find("output.weight") == nullptr;
+  const std::string head_name = tied ? "token_embd.weight" : "output.weight";
+  if (!tied) {
+    CONSORT_TRY(head, loader.matrix(head_name, vocab, config.width));
     weights.head = head;
   }
   CONSORT_TRY(final_norm, loader.vector("output_norm.weight", config.width));
@@ -83,7 +85,7 @@ Result<DecoderWeights> load_decoder_tensors(WeightLoader& loader, const DecoderC
     CONSORT_CHECK_OK(load_feed_forward(loader, config, parts, prefix, layer));
   }
   // Last: what memory is left for it.
-  if (vocab >= kSketchedVocabulary) weights.sketch = loader.sketch(weights.head);
+  if (vocab >= kSketchedVocabulary) weights.sketch = loader.sketch(head_name, weights.head);
   return weights;
 }
 

@@ -62,9 +62,14 @@ Result<Int16Matrix> WeightLoader::int16_matrix(const std::string& name, std::int
   return packed<Int16Matrix>(PackedKind::kInt16, name, rows, cols);
 }
 
-RowSketch WeightLoader::sketch(const PackedMatrix& matrix) {
+RowSketch WeightLoader::sketch(const std::string& name, const PackedMatrix& matrix) {
+  PackedKey key{PackedKind::kSketch, matrix.dtype(), matrix.rows(), matrix.cols(), name};
+  if (const auto bytes = packed_.find(key); !bytes.empty())
+    if (auto found = RowSketch::from_packed(bytes, key.rows, key.cols)) return *found;
   auto made = RowSketch::make(arena_, context_->exec, matrix);
-  return made ? *made : RowSketch{};
+  if (!made || made->empty()) return {};
+  packed_.keep(std::move(key), {made->tiles(), made->bytes()});
+  return *made;
 }
 
 Result<TensorView> WeightLoader::vector(const std::string& name, std::int64_t n) {

@@ -27,8 +27,9 @@ class WeightLoader {
   Result<PackedMatrix> matrix(const std::string& name, std::int64_t rows, std::int64_t cols);
   // The same for products in 16-bit integers; float types only.
   Result<Int16Matrix> int16_matrix(const std::string& name, std::int64_t rows, std::int64_t cols);
-  // Of a matrix that it made; empty where it has none or no memory is left for it. Counts as no weight.
-  RowSketch sketch(const PackedMatrix& matrix);
+  // Of a matrix that it made from the tensor `name`; empty where it has none or no memory is left for it.
+  // Counts as no weight.
+  RowSketch sketch(const std::string& name, const PackedMatrix& matrix);
   // A vector of n floats, whatever plain type the file has.
   Result<TensorView> vector(const std::string& name, std::int64_t n);
   // The same, or an empty view when the file has no such tensor.

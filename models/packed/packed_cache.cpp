@@ -74,7 +74,7 @@ bool old_part(const std::string& path) {
 }  // namespace
 
 std::string PackedCache::path(std::string_view digest, std::string_view variant) const {
-  return fmt::format("{}/{}{}{}-v{:06x}{}", options_.folder, digest, variant.empty() ? "" : "-", variant,
+  return fmt::format("{}/{}{}{}-v{:08x}{}", options_.folder, digest, variant.empty() ? "" : "-", variant,
                      packed_layout_version(), kPackedEnd);
 }
 

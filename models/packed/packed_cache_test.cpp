@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "kernels/int16_matmul/int16_matmul.h"
+#include "kernels/matmul/largest.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/matmul/random_weights.h"
 #include "models/formats/mapped_file.h"
@@ -24,7 +25,8 @@ using testing::TemporaryFolder;
 namespace fs = std::filesystem;
 using Clock = std::chrono::system_clock;
 
-constexpr std::uint64_t kMatrixSum = 5790242400422105639u, kInt16Sum = 7540317438969772205u;
+constexpr std::uint64_t kMatrixSum = 5790242400422105639u, kInt16Sum = 7540317438969772205u,
+                        kSketchSum = 7679657303031664565u;
 const std::string kOne(32, '1'), kTwo(32, '2');
 
 TEST(SourceNote, IsReadAsWrittenAndNothingElseIs) {
@@ -112,8 +114,8 @@ TEST_F(Cache, WhatLostItsSourceGoesWhenOthersAreStored) {
   cache.note({identity(b)}, kTwo, Clock::now());
   cache.store(kTwo, "", pieces());
   EXPECT_EQ(count(".packed"), 3u);
-  const std::string stranger = options_.folder + "/README", old = options_.folder + "/" + kOne + "-v000001.packed",
-                    newer = options_.folder + "/" + kOne + "-vffffff.packed";
+  const std::string stranger = options_.folder + "/README", old = options_.folder + "/" + kOne + "-v00000001.packed",
+                    newer = options_.folder + "/" + kOne + "-vffffffff.packed";
   for (const auto& path : {stranger, old, newer}) std::ofstream(path) << "x";
   fs::remove(a);
   cache.store(kTwo, "", pieces());
@@ -232,6 +234,19 @@ TEST(PackedLayout, TheBytesOfEveryTypeArePinnedToTheVersion) {
   EXPECT_FALSE(Int16Matrix::from_packed({rounded.data(), rounded.bytes()}, 0, 130));
   EXPECT_EQ(kInt16MatrixLayout, 1u);
   EXPECT_EQ(int16_sum, kInt16Sum);
+
+  auto head = random_weights(DType::kQ8_0, 70, 160, random);
+  const auto packed = PackedMatrix::pack(arena, exec, make_view(head.data(), DType::kQ8_0, {70, 160})).value();
+  const auto sketch = RowSketch::make(arena, exec, packed).value();
+  const std::span<const std::byte> bytes(sketch.tiles(), sketch.bytes());
+  const auto mapped = RowSketch::from_packed(bytes, 70, 160).value();
+  EXPECT_EQ(mapped.tiles(), sketch.tiles());
+  EXPECT_EQ(mapped.norms(), sketch.norms());
+  EXPECT_FALSE(RowSketch::from_packed(bytes, 70, 192));
+  EXPECT_FALSE(RowSketch::from_packed(bytes.subspan(1), 70, 160));
+  EXPECT_FALSE(RowSketch::from_packed({}, 0, 160));
+  EXPECT_EQ(kRowSketchLayout, 1u);
+  EXPECT_EQ(XXH3_64bits(bytes.data(), bytes.size()), kSketchSum);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "kernels/int16_matmul/int16_matmul.h"
+#include "kernels/matmul/largest.h"
 #include "kernels/matmul/matmul.h"
 #include "memory/base/checked.h"
 
@@ -141,8 +142,8 @@ std::string make_index(std::span<const PackedPiece> pieces, std::uint64_t& end) 
 }  // namespace
 
 std::uint32_t packed_layout_version() {
-  static_assert(kPackedMatrixLayout < 256 && kInt16MatrixLayout < 256);
-  return kFileVersion << 16 | kPackedMatrixLayout << 8 | kInt16MatrixLayout;
+  static_assert(kPackedMatrixLayout < 256 && kInt16MatrixLayout < 256 && kRowSketchLayout < 256);
+  return kFileVersion << 24 | kPackedMatrixLayout << 16 | kInt16MatrixLayout << 8 | kRowSketchLayout;
 }
 
 PackedFile::PackedFile(PackedFile&& other) noexcept

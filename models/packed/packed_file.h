@@ -22,7 +22,7 @@
 
 namespace consort {
 
-enum class PackedKind : std::uint8_t { kMatrix = 1, kInt16 = 2, kVector = 3 };
+enum class PackedKind : std::uint8_t { kMatrix = 1, kInt16 = 2, kVector = 3, kSketch = 4 };
 
 // By what a piece is asked for: name, type and shape of the tensor in the source. A vector has one row.
 struct PackedKey {

@@ -71,6 +71,15 @@ class Packed(unittest.TestCase):
                 self.assertEqual(len(self.packed()), count)
         self.assertEqual(len(self.packed()), 2)
 
+    def test_greedy_texts_are_the_same(self):
+        """Greedy texts read the sketch of the output layer, which is packed too."""
+        arguments = ("generate", "--model", GEMMA, "--prompt", "The sea is", "--raw", "--max-tokens", 24,
+                     "--temperature", 0, "--ignore-eos")
+        texts = [self.run_(*arguments, "--packed-cache", mode)[0] for mode in ("off", "on", "on")]
+        self.assertEqual(texts, [texts[0]] * 3)
+        (path,) = self.packed()
+        self.assertIn(b"token_embd.weight", path.read_bytes()[:1 << 20])
+
     def test_embeddings_have_the_same_bits(self):
         given = b'{"text": "The sea is cold."}\n{"text": "A ship of old oak, and its crew."}\n'
         for model, more in ((MINILM, ()), (MINILM, ("--precision", "int16")), (BGE, ())):
