@@ -291,6 +291,25 @@ class Memory(Case):
         self.json_("memory", "search", "x", "--namespace", "nosuch", expect=4)
 
 
+class Benches(Case):
+    def test_speed_against_rows(self):
+        out = self.json_("bench", "rows", "--prompt-tokens", 6, "--sequences", 3, "--rounds", 1, "--quiet")
+        self.assertEqual([r["rows"] for r in out["prompts"]], [1, 2, 3, 4, 6])
+        self.assertEqual([r["rows"] for r in out["sequences"]], [1, 2, 3])
+        for row in out["prompts"] + out["sequences"]:
+            self.assertTrue(0 < row["min"] <= row["tokens_per_s"] <= row["max"], row)
+            self.assertTrue(0 < row["share"] and row["bound"] in ("memory", "int16"), row)
+        for worst in out["worst_step"].values():
+            self.assertTrue(0 < worst <= 1, out["worst_step"])
+
+    def test_a_result_is_a_share_of_its_roof(self):
+        roof = self.json_("bench", "prefill", "--prompt-tokens", 64, "--rounds", 1, "--quiet")["roof"]
+        for rate in ("dram_read_gbs", "l3_read_gbs", "cache_read_gbs", "f32_gflops", "int16_gops", "int8_gops"):
+            self.assertGreater(roof[rate], 0, rate)
+        self.assertEqual(roof["bound"], "int16")
+        self.assertGreater(roof["share"], 0)
+
+
 class Gaps(Case):
     def test_a_conversation_beside_an_ingestion(self):
         out = self.json_("bench", "gaps", "--items", 150, "--rounds", 1, "--tokens", 24, "--quiet")

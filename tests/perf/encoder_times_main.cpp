@@ -85,7 +85,7 @@ class Items {
       while (end < samples_.size() && (end == begin || tokens + samples_[end]->tokens <= tokens_))
         tokens += samples_[end++]->tokens;
       const std::span some(samples_.data() + begin, end - begin);
-      classifies_ ? rig_.classify(some) : rig_.embed(some);
+      classifies_ ? rig_.classify(some) : rig_.embed(some, rig_.network().info().level);
     }
   }
 
