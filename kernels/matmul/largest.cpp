@@ -34,6 +34,9 @@ double quantise_block(const float* x, std::int8_t* bytes, float& scale, std::int
     largest = std::max(largest, std::fabs(x[i]));
     square += static_cast<double>(x[i]) * x[i];
   }
+  scale = offset = 0;
+  std::fill_n(bytes, kBlock, std::int8_t{0});
+  if (!std::isfinite(square)) return square;  // such a row is computed whole
   scale = largest < kTiny ? 0.0f : largest / kByteMax;
   const float inverse = scale > 0 ? 1 / scale : 0;
   std::int32_t sum = 0;
