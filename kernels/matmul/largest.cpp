@@ -129,16 +129,16 @@ class Search {
       norms_[at + b] = static_cast<float>(std::sqrt(block) * kRoundUp / kRestUnits);
       square += block;
     }
-    // The sketch's norm is at most 1.2 times the row's. Sums of n float32 products lose at most n 2^-24 of the
-    // product of the norms; twice that is allowed for.
+    // The sketch's norm is at most 1.2 times the row's. Sums of n float32 products lose at most n 2^-24 of
+    // the product of the norms; twice that is allowed for.
     const double sums = is_plain(w_.dtype()) ? static_cast<double>(w_.cols()) : static_cast<double>(blocks_);
     const double rounding = (2 * sums + 8 + 1.3 * (2 * static_cast<double>(blocks_) + 8)) * 0x1p-24;
     Row& row = prepared_[static_cast<std::size_t>(m)];
     row = {};
-    row.sketch = {bytes_ + at * kBlock, scales_ + at, offsets_ + at, norms_ + at,
-                  static_cast<float>((1.2 * std::sqrt(byte_rest) + std::sqrt(word_rest) +
-                                      rounding * std::sqrt(square)) *
-                                     kRoundUp)};
+    row.sketch = {
+        bytes_ + at * kBlock, scales_ + at, offsets_ + at, norms_ + at,
+        static_cast<float>(
+            (1.2 * std::sqrt(byte_rest) + std::sqrt(word_rest) + rounding * std::sqrt(square)) * kRoundUp)};
     row.finite = std::isfinite(square) && std::isfinite(row.sketch.slack);
     forms_[static_cast<std::size_t>(m)] = row.sketch;
     if (is_plain(w_.dtype())) return;
@@ -155,8 +155,8 @@ class Search {
       for (std::size_t t = begin; t < end; ++t)
         for (std::int64_t m = 0; m < rows_; m += kGroup) {
           const auto group = static_cast<int>(std::min<std::int64_t>(kGroup, rows_ - m));
-          scan_(tiles + t * size, blocks_, sketch_.norms() + t * kTile, live(t), forms_.data() + m, group, high,
-                low);
+          scan_(tiles + t * size, blocks_, sketch_.norms() + t * kTile, live(t), forms_.data() + m, group,
+                high, low);
           for (int i = 0; i < group; ++i) {
             upper(m + i, t) = high[i];
             lower(m + i, t) = low[i];

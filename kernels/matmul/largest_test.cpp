@@ -112,7 +112,8 @@ TEST_F(Largest, AClearWinnerLeavesMostUnread) {
   CaseRandom random(2);
   auto weights = random.normals(kN * kK);
   const auto x = random.normals(kK);
-  for (int k = 0; k < kK; ++k) weights[777 * kK + static_cast<std::size_t>(k)] = x[static_cast<std::size_t>(k)];
+  for (int k = 0; k < kK; ++k)
+    weights[777 * kK + static_cast<std::size_t>(k)] = x[static_cast<std::size_t>(k)];
   for (const DType type : kTypes) EXPECT_LT(check(packed(type, weights), x, 1, 1), 0.1) << dtype_name(type);
 }
 
@@ -145,7 +146,8 @@ TEST_F(Largest, TheBoundsHold) {
       scales[b] = 0.5f;
       norms[b] = static_cast<float>(std::sqrt(square) * 1.0001 / kRestUnits);
     }
-    matmul(exec_, make_view(whole.data(), DType::kF32, {1, kK}), w, make_view(out.data(), DType::kF32, {1, kN}));
+    matmul(exec_, make_view(whole.data(), DType::kF32, {1, kK}), w,
+           make_view(out.data(), DType::kF32, {1, kN}));
     const SketchRow row{bytes.data(), scales.data(), offsets.data(), norms.data(), 0.05f};
     for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
       if (!isa_supported(isa)) continue;

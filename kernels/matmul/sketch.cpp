@@ -154,8 +154,7 @@ Result<RowSketch> RowSketch::make(WeightArena& arena, Exec& exec, const PackedMa
           fits = false;
       }
       for (int r = 0; r < kTile; ++r)
-        norms[t * kTile + static_cast<std::size_t>(r)] =
-            static_cast<float>(std::sqrt(squares[r]) * 1.00001);
+        norms[t * kTile + static_cast<std::size_t>(r)] = static_cast<float>(std::sqrt(squares[r]) * 1.00001);
     }
   });
   RowSketch sketch;
@@ -192,8 +191,8 @@ void sketch_tile_scalar(const std::uint8_t* tile, std::int64_t blocks, const flo
         std::int32_t sum = x[m].offsets[b];
         for (int k = 0; k < kBlock; ++k) {
           const int c = k / 4, j = 4 * r + k % 4;
-          const int code =
-              ((codes[64 * (c % 4) + j] >> (c < 4 ? 0 : 4)) & 15) | ((codes[256 + j] >> c) & 1) << 4;
+          const int code = ((codes[64 * (c % 4) + j] >> (c < 4 ? 0 : 4)) & 15) | ((codes[256 + j] >> c) & 1)
+                                                                                     << 4;
           sum += code * x[m].bytes[kBlock * b + k];
         }
         std::uint16_t half;

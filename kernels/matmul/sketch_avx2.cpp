@@ -50,8 +50,8 @@ void tile_rows(const std::uint8_t* tile, std::int64_t blocks, const float* row_n
       add_four<0, Rows>(codes, 32 * h, xs, first);
       add_four<4, Rows>(codes, 32 * h, xs, second);
       const __m256 scale = load_f16(scales + 2 * kTile * b + 16 * h);
-      const __m256 units = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(
-          _mm_loadl_epi64(reinterpret_cast<const __m128i*>(rests + kTile * b + 8 * h))));
+      const __m256 units = _mm256_cvtepi32_ps(
+          _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(rests + kTile * b + 8 * h))));
 #pragma GCC unroll 4
       for (int m = 0; m < Rows; ++m) {
         const __m256i sum = _mm256_add_epi32(
@@ -59,8 +59,7 @@ void tile_rows(const std::uint8_t* tile, std::int64_t blocks, const float* row_n
             _mm256_add_epi32(_mm256_madd_epi16(first[m], ones), _mm256_madd_epi16(second[m], ones)));
         product[m][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum),
                                         _mm256_mul_ps(scale, _mm256_set1_ps(x[m].scales[b])), product[m][h]);
-        rest[m][h] =
-            _mm256_fmadd_ps(units, _mm256_mul_ps(scale, _mm256_set1_ps(x[m].norms[b])), rest[m][h]);
+        rest[m][h] = _mm256_fmadd_ps(units, _mm256_mul_ps(scale, _mm256_set1_ps(x[m].norms[b])), rest[m][h]);
       }
     }
   }

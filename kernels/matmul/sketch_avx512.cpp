@@ -44,14 +44,13 @@ void tile_rows(const std::uint8_t* tile, std::int64_t blocks, const float* row_n
         second[m] = _mm512_dpbusd_epi32(second[m], w1, four_of(x[m].bytes + kBlock * b + 4 * (c + 4)));
       }
     }
-    const __m512 scale = _mm512_cvtph_ps(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + 2 * kTile * b)));
+    const __m512 scale =
+        _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + 2 * kTile * b)));
     const __m512 units = _mm512_cvtepi32_ps(
         _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rests + kTile * b))));
     for (int m = 0; m < Rows; ++m) {
       const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(first[m], second[m]));
-      product[m] =
-          _mm512_fmadd_ps(sum, _mm512_mul_ps(scale, _mm512_set1_ps(x[m].scales[b])), product[m]);
+      product[m] = _mm512_fmadd_ps(sum, _mm512_mul_ps(scale, _mm512_set1_ps(x[m].scales[b])), product[m]);
       rest[m] = _mm512_fmadd_ps(units, _mm512_mul_ps(scale, _mm512_set1_ps(x[m].norms[b])), rest[m]);
     }
   }

@@ -24,11 +24,11 @@ static constexpr std::size_t sketch_tile_bytes(std::int64_t blocks) {
 
 // One row of x: in blocks of 32 as bytes, x' = scale byte.
 struct SketchRow {
-  const std::int8_t* bytes = nullptr;    // [blocks][32]
-  const float* scales = nullptr;         // [blocks]
-  const std::int32_t* offsets = nullptr; // [blocks]: -16 times the sum of the bytes
-  const float* norms = nullptr;          // [blocks]: of x, in units of kRestUnits, rounded up
-  float slack = 0;                       // for every unit of a row's norm
+  const std::int8_t* bytes = nullptr;     // [blocks][32]
+  const float* scales = nullptr;          // [blocks]
+  const std::int32_t* offsets = nullptr;  // [blocks]: -16 times the sum of the bytes
+  const float* norms = nullptr;           // [blocks]: of x, in units of kRestUnits, rounded up
+  float slack = 0;                        // for every unit of a row's norm
 };
 
 // For each of `count` rows of x and the 16 rows of a tile: the product by the sketch, and how far matmul()'s

@@ -70,7 +70,8 @@ std::string rows_figure(const Value& result) {
            270);
   const Value worst = result.get("worst_step");
   return fmt::format(
-      "<figure><h3>{}</h3><figcaption>Solid: median of the rounds. Dashed: the rate at which the measured memory "
+      "<figure><h3>{}</h3><figcaption>Solid: median of the rounds. Dashed: the rate at which the measured "
+      "memory "
       "or arithmetic would be used up. A larger step is nowhere slower than {:.0f} % (prompts) and {:.0f} % "
       "(sequences) of the best smaller one.</figcaption><div class=\"scroll\">{}</div></figure>\n",
       xml_text(text(result, "model")), 100 * number(worst, "prompts"), 100 * number(worst, "sequences"),
@@ -83,10 +84,10 @@ std::string table_row(const Value& result) {
   if (const std::string why = text(result, "skipped"); !why.empty())
     return head + fmt::format("<td colspan=\"4\" class=\"soft\">not measured: {}</td></tr>\n", xml_text(why));
   const Figure f = figure_of(result);
-  std::string row = head + fmt::format(
-                               "<td class=\"n\">{}<span class=\"range\">{} to {}</span></td><td>{}</td>",
-                               short_number(f.value), short_number(f.low), short_number(f.high),
-                               xml_text(spaced(f.unit)));
+  std::string row =
+      head + fmt::format("<td class=\"n\">{}<span class=\"range\">{} to {}</span></td><td>{}</td>",
+                         short_number(f.value), short_number(f.low), short_number(f.high),
+                         xml_text(spaced(f.unit)));
   if (f.share <= 0) return row + "<td></td><td class=\"n soft\">\u2013</td></tr>\n";
   return row + fmt::format(
                    "<td>{}</td><td class=\"n\">{:.0f} %<div style=\"height:5px;border-radius:3px;"
@@ -97,9 +98,9 @@ std::string table_row(const Value& result) {
 
 std::string facts(const Value& roof) {
   static constexpr std::pair<const char*, const char*> kFacts[] = {
-      {"dram_read_gbs", "GB/s from memory"},  {"l3_read_gbs", "GB/s from the last cache"},
+      {"dram_read_gbs", "GB/s from memory"},          {"l3_read_gbs", "GB/s from the last cache"},
       {"cache_read_gbs", "GB/s from 1 MiB a thread"}, {"f32_gflops", "GFLOP/s in float32"},
-      {"bf16_gflops", "GFLOP/s in bfloat16"}, {"int16_gops", "GOP/s of exact 16-bit products"},
+      {"bf16_gflops", "GFLOP/s in bfloat16"},         {"int16_gops", "GOP/s of exact 16-bit products"},
       {"int8_gops", "GOP/s of 8-bit products"}};
   std::string out = "<div class=\"facts\">";
   for (const auto& [key, words] : kFacts) {
@@ -135,14 +136,17 @@ Figure figure_of(const Value& result) {
 std::string report_page(const Value& report) {
   std::string out = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\"><title>Consort on this machine</title><style>{}{}</style>"
+      "content=\"width=device-width,initial-scale=1\"><title>Consort on this "
+      "machine</title><style>{}{}</style>"
       "</head><body><main>\n<p class=\"eyebrow\">consort bench report</p>\n<h1>What this machine allows, and "
-      "what is made of it</h1>\n<p class=\"soft\">{} threads, {}, {} rounds each. The roof is measured first, "
+      "what is made of it</h1>\n<p class=\"soft\">{} threads, {}, {} rounds each. The roof is measured "
+      "first, "
       "in the same process; a share is the least time that memory or arithmetic needs for the work, over the "
-      "time of the best round. Shares above 100 % mean that the roof was measured in a busy moment, or that a "
+      "time of the best round. Shares above 100 % mean that the roof was measured in a busy moment, or that "
+      "a "
       "cache holds what counts as memory.</p>\n",
-      page_style(), drawing_style(), static_cast<int>(number(report, "threads")), xml_text(text(report, "isa")),
-      static_cast<int>(number(report, "rounds")));
+      page_style(), drawing_style(), static_cast<int>(number(report, "threads")),
+      xml_text(text(report, "isa")), static_cast<int>(number(report, "rounds")));
   out += facts(report.get("roof"));
   out +=
       "<h2>Benches</h2>\n<div class=\"wide\"><table><tr><th>bench</th><th>model</th><th "

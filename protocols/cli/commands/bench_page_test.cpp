@@ -15,7 +15,8 @@ Value row(int rows, double rate, double share) {
 }
 
 Value report() {
-  const Value roof = Value::object({{"dram_read_gbs", 20.5}, {"int16_gops", 90.0}, {"bound", "memory"}, {"share", 0.5}});
+  const Value roof =
+      Value::object({{"dram_read_gbs", 20.5}, {"int16_gops", 90.0}, {"bound", "memory"}, {"share", 0.5}});
   const Value decode = Value::object({{"name", "decode"},
                                       {"model", "a<b"},
                                       {"rounds", 3},

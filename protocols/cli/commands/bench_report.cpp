@@ -51,8 +51,8 @@ Result<Value> run_part(CliContext& c, const Flags& given, const Part& part) {
 std::string figure_line(const Value& result) {
   if (result.get("skipped").is_string()) return "not measured: " + result.get("skipped").as_string();
   const Figure figure = figure_of(result);
-  std::string line = fmt::format("{:>12.5g} {:<28} [{:.5g}, {:.5g}]", figure.value, figure.unit, figure.low,
-                                 figure.high);
+  std::string line =
+      fmt::format("{:>12.5g} {:<28} [{:.5g}, {:.5g}]", figure.value, figure.unit, figure.low, figure.high);
   if (figure.share > 0) line += fmt::format("  {:.0f} % of {}", 100 * figure.share, figure.bound);
   return line;
 }
@@ -67,7 +67,8 @@ Result<Value> report(CliContext& c, const Flags& f) {
     if (c.stop.stop_requested()) return fail(ErrorKind::kCancelled, "the report was interrupted");
     c.console.note(fmt::format("[{} of {}] {} {}", ++done, std::size(kParts), part.name, part.model));
     CONSORT_TRY(result, run_part(c, f, part));
-    if (!c.options.json) c.console.line(fmt::format("{:<9} {:<24} {}", part.name, part.model, figure_line(result)));
+    if (!c.options.json)
+      c.console.line(fmt::format("{:<9} {:<24} {}", part.name, part.model, figure_line(result)));
     results.push_back(std::move(result));
   }
   Value whole = Value::object({{"name", "report"},
