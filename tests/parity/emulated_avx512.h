@@ -5,11 +5,14 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <immintrin.h>
 #include <simde/x86/avx512.h>
+#undef _mm512_madd_epi16  // SIMDe 0.7.4 gives this name to the masked form
+#define _mm512_madd_epi16(a, b) simde_mm512_madd_epi16(a, b)
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 namespace consort::emulated {
 
@@ -120,6 +123,22 @@ inline void vpdpbusd(__m512i& sum, __m512i codes, const std::int8_t* signed_byte
   });
 }
 
+inline __m512i dpbusd(__m512i sum, __m512i codes, __m512i signed_bytes) {
+  const auto x = lanes<std::uint8_t>(codes);
+  const auto y = lanes<std::int8_t>(signed_bytes);
+  return convert<__m512i, std::uint32_t, std::uint32_t>(sum, [&](std::uint32_t s, std::size_t i) {
+    for (std::size_t k = 0; k < 4; ++k) s += static_cast<std::uint32_t>(x[4 * i + k] * y[4 * i + k]);
+    return s;
+  });
+}
+inline float masked_largest(unsigned mask, __m512 v) {
+  const auto from = lanes<float>(v);
+  float most = -std::numeric_limits<float>::infinity();
+  for (std::size_t i = 0; i < from.size(); ++i)
+    if (mask >> i & 1) most = std::max(most, from[i]);
+  return most;
+}
+
 }  // namespace consort::emulated
 
 #undef _mm512_cvtps_ph
@@ -127,6 +146,8 @@ inline void vpdpbusd(__m512i& sum, __m512i codes, const std::int8_t* signed_byte
 #define _mm512_maskz_loadu_epi32(m, p) (consort::emulated::masked_load<__m512i, std::int32_t>(m, p))
 #define _mm512_mask_storeu_ps(p, m, v) (consort::emulated::masked_store<float>(p, m, v))
 #define _mm256_mask_storeu_epi16(p, m, v) (consort::emulated::masked_store<std::int16_t>(p, m, v))
+#define _mm512_dpbusd_epi32(s, a, b) (consort::emulated::dpbusd(s, a, b))
+#define _mm512_mask_reduce_max_ps(m, v) (consort::emulated::masked_largest(m, v))
 #define _mm512_reduce_max_ps(v) (consort::emulated::largest<float>(v))
 #define _mm512_reduce_max_epu32(v) (consort::emulated::largest<std::uint32_t>(v))
 #define _mm512_reduce_add_ps(v) (consort::emulated::sum_by_halves(v))
@@ -143,6 +164,7 @@ inline void vpdpbusd(__m512i& sum, __m512i codes, const std::int8_t* signed_byte
 #define _mm512_cvtepi32_epi16(v) CONSORT_EMULATED_CAST(__m256i, std::int16_t, std::int32_t, v)
 #define _mm512_cvtepi32_epi8(v) CONSORT_EMULATED_CAST(__m128i, std::int8_t, std::int32_t, v)
 #define _mm512_cvtepu16_epi32(v) CONSORT_EMULATED_CAST(__m512i, std::int32_t, std::uint16_t, v)
+#define _mm512_cvtepu8_epi32(v) CONSORT_EMULATED_CAST(__m512i, std::int32_t, std::uint8_t, v)
 #define _mm512_cvtepi8_epi32(v) CONSORT_EMULATED_CAST(__m512i, std::int32_t, std::int8_t, v)
 
 // What the kernels ask for. Behind the headers above, which would take it for real.
