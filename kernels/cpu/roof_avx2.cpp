@@ -43,7 +43,12 @@ std::int32_t multiply_i16(std::size_t rounds) {
   for (__m256i& x : acc) x = _mm256_setzero_si256();
   const __m256i a = _mm256_set1_epi16(static_cast<short>(rounds & 7));
   for (std::size_t r = 0; r < rounds; ++r)
-    for (__m256i& x : acc) x = _mm256_add_epi32(_mm256_madd_epi16(x, a), a);
+#pragma GCC unroll 12
+    for (__m256i& x : acc) {  // as instructions, or the compiler takes the equal products out of the loop
+      __m256i products;
+      asm volatile("vpmaddwd %1, %1, %0" : "=x"(products) : "x"(a));
+      asm volatile("vpaddd %1, %0, %0" : "+x"(x) : "x"(products));
+    }
   for (int i = 1; i < kChains; ++i) acc[0] = _mm256_add_epi32(acc[0], acc[i]);
   return _mm256_extract_epi32(acc[0], 0);
 }

@@ -43,19 +43,21 @@ TEST(WorkerPool, SeveralAtATime) {
 
 // The nice value of the thread that works.
 int nice_of(WorkerPool& pool, WorkClass work_class) {
-  std::promise<int> nice;
-  pool.post([&nice] { nice.set_value(::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()))); }, work_class);
-  return nice.get_future().get();
+  auto nice = std::make_shared<std::promise<int>>();
+  auto told = nice->get_future();
+  pool.post([nice] { nice->set_value(::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()))); }, work_class);
+  return told.get();
 }
 
 TEST(WorkerPool, BulkWorkHasThreadsOfItsOwnThatGiveWay) {
+  std::promise<void> open, passed;  // before the pool, whose work they must outlive
+  const auto opened = open.get_future().share();
   WorkerPool pool(1);
   const int own = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()));
   EXPECT_EQ(nice_of(pool, WorkClass::kInteractive), own);
   EXPECT_GE(nice_of(pool, WorkClass::kBatch), std::min(own + 10, 19));
   // Nobody urgent waits behind bulk work.
-  std::promise<void> open, passed;
-  pool.post([&open] { open.get_future().wait(); }, WorkClass::kTraining);
+  pool.post([opened] { opened.wait(); }, WorkClass::kTraining);
   pool.post([&passed] { passed.set_value(); });
   EXPECT_EQ(passed.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
   open.set_value();

@@ -111,12 +111,14 @@ Result<Arithmetic> arithmetic_of(const CliContext& c, const std::string& model) 
   CONSORT_TRY(catalogue, open_catalogue(c));
   CONSORT_TRY(path, catalogue.resolve(model));
   CONSORT_TRY(source, open_weights(path));
-  const TensorEntry* largest = nullptr;
-  for (const TensorEntry& t : source->tensors())
-    if (largest == nullptr || t.view.elements() > largest->view.elements()) largest = &t;
-  if (largest == nullptr) return fail(ErrorKind::kInvalid, "a model without tensors", path);
-  const DType type = largest->view.dtype;
-  const bool integers = dtype_info(type).block > 1 || type == DType::kI8;
+  double all = 0, quantised = 0;
+  for (const TensorEntry& t : source->tensors()) {
+    const auto elements = static_cast<double>(t.view.elements());
+    all += elements;
+    if (dtype_info(t.view.dtype).block > 1 || dtype_info(t.view.dtype).bytes == 1) quantised += elements;
+  }
+  // An encoder's embedding may stay in floats beside quantised products.
+  const bool integers = 4 * quantised > all;
   return integers || c.options.precision == "int16" ? Arithmetic::kInt16 : Arithmetic::kFloat32;
 }
 

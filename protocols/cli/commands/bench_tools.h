@@ -51,7 +51,7 @@ struct Work {
 // allow, memory and arithmetic in full overlap, over those taken).
 Value roof_share(const Machine& machine, const Work& work, double seconds);
 
-// What the model's products are made of: of its largest tensor's type, and of --precision.
+// What the model's products are made of, by the types of its tensors and --precision.
 Result<Arithmetic> arithmetic_of(const CliContext& c, const std::string& model);
 
 // Prompts that no earlier request had: ids drawn from the model's vocabulary, the same for the same seed.
