@@ -139,7 +139,7 @@ std::string report_page(const Value& report) {
       "content=\"width=device-width,initial-scale=1\"><title>Consort on this "
       "machine</title><style>{}{}</style>"
       "</head><body><main>\n<p class=\"eyebrow\">consort bench report</p>\n<h1>What this machine allows, and "
-      "what is made of it</h1>\n<p class=\"soft\">{} threads, {}, {} rounds each. The roof is measured "
+      "what is made of it</h1>\n<p class=\"soft\">{} threads, {}, rounds of each: {}. The roof is measured "
       "first, "
       "in the same process; a share is the least time that memory or arithmetic needs for the work, over the "
       "time of the best round. Shares above 100 % mean that the roof was measured in a busy moment, or that "
