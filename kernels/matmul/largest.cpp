@@ -17,9 +17,7 @@ using namespace matmul_detail;
 constexpr double kRoundUp = 1.0001;  // covers the roundings of the bounds' own sums
 constexpr float kByteMax = 127.0f;
 
-// A row of x in the three forms that the search needs; arrays in scratch.
 struct Row {
-  SketchRow sketch;
   bool finite = true;
   float threshold = 0;  // `count` values of the row are at least as large
 };
@@ -103,16 +101,13 @@ class Search {
     norms_ = scratch.take_array<float>(entries).data();
     offsets_ = scratch.take_array<std::int32_t>(entries).data();
     if (!is_plain(w_.dtype())) {
-      words_.row_blocks = blocks_;
-      words_.blocks = scratch.take_array<ActivationBlock>(entries).data();
-      words_.scales = scratch.take_array<float>(entries).data();
-      words_.sums = scratch.take_array<std::int32_t>(2 * entries).data();
+      words_ = take_activations(exec_, rows_, w_.cols());
       const PackFormat f = pack_format(w_.dtype());
       kind_ = {f.groups, f.affine, f.log2_offset,
                scratch.take_array<std::uint32_t>(entries * static_cast<std::size_t>(f.groups)).data()};
     }
     const bool unpacks = !is_plain(w_.dtype()) && table_.packed_up_to == 0;
-    if (unpacks) take_unpack_room();
+    if (unpacks) unpacked_.take(exec_, w_.cols(), table_.unpacked_block, 1);
     exec_.threads.parallel_for(rows, 1, [&](std::size_t begin, std::size_t end, int) {
       for (std::size_t m = begin; m < end; ++m) prepare_row(static_cast<std::int64_t>(m));
     });
@@ -133,14 +128,12 @@ class Search {
     // the product of the norms; twice that is allowed for.
     const double sums = is_plain(w_.dtype()) ? static_cast<double>(w_.cols()) : static_cast<double>(blocks_);
     const double rounding = (2 * sums + 8 + 1.3 * (2 * static_cast<double>(blocks_) + 8)) * 0x1p-24;
-    Row& row = prepared_[static_cast<std::size_t>(m)];
-    row = {};
-    row.sketch = {
+    SketchRow& form = forms_[static_cast<std::size_t>(m)];
+    form = {
         bytes_ + at * kBlock, scales_ + at, offsets_ + at, norms_ + at,
         static_cast<float>(
             (1.2 * std::sqrt(byte_rest) + std::sqrt(word_rest) + rounding * std::sqrt(square)) * kRoundUp)};
-    row.finite = std::isfinite(square) && std::isfinite(row.sketch.slack);
-    forms_[static_cast<std::size_t>(m)] = row.sketch;
+    prepared_[static_cast<std::size_t>(m)] = {std::isfinite(square) && std::isfinite(form.slack), 0};
     if (is_plain(w_.dtype())) return;
     table_.quantise({x, 0, 1, words_.blocks + at, words_.scales + at, words_.sums + 2 * at}, 0, blocks_);
     fill_corrections(kind_, words_, at, at + blocks_);
@@ -176,10 +169,10 @@ class Search {
         const auto m = static_cast<std::int64_t>(i);
         const auto mine = order.subspan(i * tiles_, tiles_);
         for (std::size_t t = 0; t < tiles_; ++t) mine[t] = static_cast<std::uint32_t>(t);
-        std::nth_element(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(count_ - 1), mine.end(),
-                         [&](std::uint32_t a, std::uint32_t b) {
-                           return lower(m, a) != lower(m, b) ? lower(m, a) > lower(m, b) : a < b;
-                         });
+        std::partial_sort(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(count_), mine.end(),
+                          [&](std::uint32_t a, std::uint32_t b) {
+                            return lower(m, a) != lower(m, b) ? lower(m, a) > lower(m, b) : a < b;
+                          });
         prepared_[i].threshold = threshold_of(m, mine.first(count_), worker);
       }
     });
@@ -227,20 +220,9 @@ class Search {
     const Activations x{words_.blocks + at, words_.scales + at, words_.sums + 2 * at, blocks_};
     const std::uint32_t* corrections = kind_.bits + at * kind_.groups;
     if (table_.packed_up_to > 0) return table_.packed_rows(w_.dtype(), tile, x, corrections, 1, to);
-    const UnpackedTile room = unpack_room_[static_cast<std::size_t>(worker)];
+    const UnpackedTile room = unpacked_.at(worker, 0);
     table_.unpack(w_.dtype(), tile, w_.cols(), room);
     table_.unpacked_rows(w_.dtype(), &room, 1, x, corrections, 1, to);
-  }
-
-  void take_unpack_room() {
-    const auto blocks = static_cast<std::size_t>(blocks_);
-    unpack_room_ = exec_.scratch.take_array<UnpackedTile>(static_cast<std::size_t>(exec_.threads.size()));
-    for (UnpackedTile& room : unpack_room_) {
-      const std::size_t scales = blocks * 2 * kTile;
-      room.codes = exec_.scratch.take_array<std::uint8_t>(blocks * table_.unpacked_block).data();
-      room.scales = exec_.scratch.take_array<float>(scales).data();
-      room.minimums = exec_.scratch.take_array<float>(scales).data();
-    }
   }
 
   Exec& exec_;
@@ -260,7 +242,7 @@ class Search {
   std::int32_t* offsets_ = nullptr;
   Activations words_;
   CorrectionKind kind_;
-  std::span<UnpackedTile> unpack_room_;
+  UnpackRoom unpacked_;
 };
 
 }  // namespace

@@ -58,18 +58,9 @@ class Batch {
         panels_ = exec_.scratch.take_array<float>(static_cast<std::size_t>(rows_ * cols_)).data();
       return;
     }
-    if (kind_count_ == 0) take_activations();
+    if (kind_count_ == 0) quantised_ = take_activations(exec_, rows_, cols_);
     task.corrections = kind_for(pack_format(type)).bits;
-    if (!from_packed() && unpacked_.empty())
-      unpacked_.take(exec_, cols_, static_cast<std::size_t>(table_.unpacked_block));
-  }
-
-  void take_activations() {
-    quantised_.row_blocks = cols_ / kBlock;
-    const auto n = static_cast<std::size_t>(rows_ * quantised_.row_blocks);
-    quantised_.blocks = exec_.scratch.take_array<ActivationBlock>(n).data();
-    quantised_.scales = exec_.scratch.take_array<float>(n).data();
-    quantised_.sums = exec_.scratch.take_array<std::int32_t>(2 * n).data();
+    if (!from_packed() && unpacked_.empty()) unpacked_.take(exec_, cols_, table_.unpacked_block, kQuantTiles);
   }
 
   const CorrectionKind& kind_for(PackFormat f) {
@@ -146,27 +137,6 @@ class Batch {
       table_.unpacked_rows(w.dtype(), to, tiles, quantised_, task.corrections, rows_, out);
     }
   }
-
-  // Room for kQuantTiles unpacked tiles a worker.
-  class UnpackRoom {
-   public:
-    bool empty() const { return base_ == nullptr; }
-    void take(Exec& exec, std::int64_t cols, std::size_t block_bytes) {
-      const auto blocks = static_cast<std::size_t>(cols / kBlock);
-      codes_ = blocks * block_bytes;
-      scales_ = blocks * 2 * kTile * sizeof(float);
-      base_ = exec.scratch.take((codes_ + 2 * scales_) * kQuantTiles * exec.threads.size());
-    }
-    UnpackedTile at(int worker, int tile) const {
-      std::byte* p = base_ + (codes_ + 2 * scales_) * static_cast<std::size_t>(worker * kQuantTiles + tile);
-      return {reinterpret_cast<std::uint8_t*>(p), reinterpret_cast<float*>(p + codes_),
-              reinterpret_cast<float*>(p + codes_ + scales_)};
-    }
-
-   private:
-    std::byte* base_ = nullptr;
-    std::size_t codes_ = 0, scales_ = 0;
-  };
 
   Exec& exec_;
   const KernelTable& table_;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/matmul/avx512_parts.h"
+#include "kernels/matmul/codes_avx512.h"
 
 namespace consort::matmul_detail {
 namespace {
@@ -12,34 +13,10 @@ namespace {
 constexpr int kPanel = 8;                     // 16 sums and 8 results of the 32 registers
 constexpr std::size_t kPrefetchAhead = 2048;  // bytes; a block's arithmetic hides about 100 ns of memory
 
-// Code vector c of a block as unsigned bytes.
-template <PackFormat F>
-inline __attribute__((always_inline)) __m512i code_vector(const std::uint8_t* block, int c) {
-  if constexpr (F.bits == 8) return _mm512_loadu_si512(block + 64 * c);
-  const __m512i both = _mm512_loadu_si512(block + 64 * (c % 4));
-  const __m512i codes = _mm512_and_si512(c < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
-  constexpr int kOrAnd = 0xf8;  // a | (b & c)
-  if constexpr (F.bits == 5) {
-    const __m512i plane = _mm512_loadu_si512(block + 256);
-    const __m512i high = c < 4 ? _mm512_slli_epi16(plane, 4 - c) : _mm512_srli_epi16(plane, c - 4);
-    return _mm512_ternarylogic_epi32(codes, high, _mm512_set1_epi8(16), kOrAnd);
-  }
-  if constexpr (F.bits == 6) {
-    const __m512i plane = _mm512_loadu_si512(block + 256 + 64 * (c / 4));
-    const int q = c % 4;
-    const __m512i high = q < 2 ? _mm512_slli_epi16(plane, 4 - 2 * q) : _mm512_srli_epi16(plane, 2 * q - 4);
-    return _mm512_ternarylogic_epi32(codes, high, _mm512_set1_epi8(48), kOrAnd);
-  }
-  return codes;
-}
-
 struct UnitHeader {
   __m512 d, dmin;  // dmin with its sign turned: minimums are subtracted
 };
 
-inline __m512 load_f16(const std::uint8_t* p) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-}
 inline __m512 load_i8(const std::uint8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }

@@ -157,12 +157,8 @@ Result<RowSketch> RowSketch::make(WeightArena& arena, Exec& exec, const PackedMa
         norms[t * kTile + static_cast<std::size_t>(r)] = static_cast<float>(std::sqrt(squares[r]) * 1.00001);
     }
   });
-  RowSketch sketch;
-  if (!fits) return sketch;  // the arena keeps the room; such weights are hardly a model's
-  sketch.data_ = data;
-  sketch.norms_ = norms;
-  sketch.bytes_ = extent.bytes;
-  return sketch;
+  if (!fits) return RowSketch{};  // the arena keeps the room; such weights are hardly a model's
+  return from_packed({data, extent.bytes}, w.rows(), w.cols());
 }
 
 namespace matmul_detail {

@@ -1,18 +1,11 @@
 // AVX-512 VNNI: tiles of a sketch against a few rows of x.
 #include <immintrin.h>
 
+#include "kernels/matmul/codes_avx512.h"
 #include "kernels/matmul/sketch_layout.h"
 
 namespace consort::matmul_detail {
 namespace {
-
-// Code vector c of a block.
-inline __m512i code_vector(const std::uint8_t* codes, int c) {
-  const __m512i both = _mm512_loadu_si512(codes + 64 * (c % 4)), plane = _mm512_loadu_si512(codes + 256);
-  const __m512i low = _mm512_and_si512(c < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
-  const __m512i high = c < 4 ? _mm512_slli_epi16(plane, 4 - c) : _mm512_srli_epi16(plane, c - 4);
-  return _mm512_or_si512(low, _mm512_and_si512(high, _mm512_set1_epi8(16)));
-}
 
 inline __m512i four_of(const std::int8_t* x) {
   std::int32_t four;
@@ -37,15 +30,14 @@ void tile_rows(const std::uint8_t* tile, std::int64_t blocks, const float* row_n
     }
 #pragma GCC unroll 4
     for (int c = 0; c < 4; ++c) {
-      const __m512i w0 = code_vector(codes, c), w1 = code_vector(codes, c + 4);
+      const __m512i w0 = code_vector<kSketchFormat>(codes, c), w1 = code_vector<kSketchFormat>(codes, c + 4);
 #pragma GCC unroll 4
       for (int m = 0; m < Rows; ++m) {
         first[m] = _mm512_dpbusd_epi32(first[m], w0, four_of(x[m].bytes + kBlock * b + 4 * c));
         second[m] = _mm512_dpbusd_epi32(second[m], w1, four_of(x[m].bytes + kBlock * b + 4 * (c + 4)));
       }
     }
-    const __m512 scale =
-        _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + 2 * kTile * b)));
+    const __m512 scale = load_f16(scales + 2 * kTile * b);
     const __m512 units = _mm512_cvtepi32_ps(
         _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rests + kTile * b))));
     for (int m = 0; m < Rows; ++m) {

@@ -90,8 +90,9 @@ void PackedCache::note(const std::vector<FileIdentity>& files, const std::string
                        std::chrono::system_clock::time_point begun) {
   auto noted = noted_files(files);
   if (!noted) return;
-  const auto latest = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                          (begun - options_.settle).time_since_epoch()).count();
+  const auto latest =
+      std::chrono::duration_cast<std::chrono::nanoseconds>((begun - options_.settle).time_since_epoch())
+          .count();
   SourceNote note{digest, true, std::move(*noted)};
   for (const FileIdentity& file : note.files)
     note.settled = note.settled && file.modified_ns <= latest && file.changed_ns <= latest;
@@ -153,7 +154,8 @@ void PackedCache::remove_orphans() const {
   for (const std::string& name : names) {
     const auto version = version_of(name);
     if (!version || *version > packed_layout_version()) continue;
-    if (*version < packed_layout_version() || !digests.contains(std::string_view(name).substr(0, kDigestDigits)))
+    if (*version < packed_layout_version() ||
+        !digests.contains(std::string_view(name).substr(0, kDigestDigits)))
       remove_file(options_.folder + "/" + name);
   }
 }

@@ -35,7 +35,7 @@ Status PackedLoad::map_file() {
     return {};
   }
   region_ = std::move(*region);
-  for (const PackedEntry& entry : file_->entries()) 
+  for (const PackedEntry& entry : file_->entries())
     entries_.emplace(std::pair(entry.key.kind, std::string_view(entry.key.name)), &entry);
   return {};
 }
