@@ -23,7 +23,6 @@
 namespace consort::bench {
 namespace {
 
-constexpr const char* kTextModel = "smollm2-135m-instruct";
 constexpr const char* kQuestions[] = {
     "What does a lighthouse keeper do in winter?", "And what has to be written down every evening?",
     "Who would read such a log today?", "Give the first three lines that you would write yourself."};

@@ -7,7 +7,7 @@
 namespace consort::bench {
 
 Result<LanguageRig> start_language(CliContext& c, const Flags& f) {
-  const std::string model = f.model.empty() ? "smollm2-135m-instruct" : f.model;
+  const std::string model = f.model.empty() ? kTextModel : f.model;
   CONSORT_TRY(files, open_text_model(c, model));
   const int vocabulary = files.tokenizer->vocab_size();
   CONSORT_TRY(arithmetic, arithmetic_of(c, model));

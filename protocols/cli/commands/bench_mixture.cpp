@@ -11,7 +11,7 @@
 namespace consort::bench {
 namespace {
 
-constexpr const char* kMembers[] = {"smollm2-135m-instruct", "gemma-3-270m"};
+constexpr const char* kMembers[] = {kTextModel, "gemma-3-270m"};
 constexpr const char* kPrompts[] = {
     "The lighthouse keeper wrote in the evening what the day had brought.",
     "A list of things to look at before a small boat leaves the harbour:\n",

@@ -15,15 +15,15 @@ struct Part {
   Result<Value> (*run)(CliContext&, const Flags&);
 };
 
-constexpr const char *kSmol = "smollm2-135m-instruct", *kGemma = "gemma-3-270m";
+constexpr const char* kGemma = "gemma-3-270m";
 constexpr Part kParts[] = {
-    {"decode", kSmol, decode},
+    {"decode", kTextModel, decode},
     {"decode", kGemma, decode},
-    {"prefill", kSmol, prefill},
+    {"prefill", kTextModel, prefill},
     {"prefill", kGemma, prefill},
-    {"rows", kSmol, rows},
+    {"rows", kTextModel, rows},
     {"rows", kGemma, rows},
-    {"batch", kSmol, batch},
+    {"batch", kTextModel, batch},
     {"batch", kGemma, batch},
     {"embed", "all-minilm-l6-v2", embed},
     {"embed", "bge-small-en-v1.5", embed},
@@ -33,7 +33,7 @@ constexpr Part kParts[] = {
     {"memory", "", memory},
     {"steps", "", steps},
     {"bus", "", bus},
-    {"load", kSmol, load},
+    {"load", kTextModel, load},
 };
 
 Result<Value> run_part(CliContext& c, const Flags& given, const Part& part) {

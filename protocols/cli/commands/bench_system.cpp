@@ -133,7 +133,7 @@ Result<Output> spawn_self(const std::vector<std::string>& arguments) {
 }  // namespace
 
 Result<Value> load(CliContext& c, const Flags& f) {
-  const std::string model = f.model.empty() ? "smollm2-135m-instruct" : f.model;
+  const std::string model = f.model.empty() ? kTextModel : f.model;
   std::vector<std::string> arguments{
       "generate",     "--model",      model,     "--raw",         "--prompt",
       "The sea",      "--max-tokens", "1",       "--temperature", "0",

@@ -15,6 +15,9 @@
 
 namespace consort::bench {
 
+// Of the benches that need some language model and are given none.
+inline constexpr const char* kTextModel = "smollm2-135m-instruct";
+
 struct Flags {
   std::string model;  // empty: the bench's default
   std::string texts;  // embed, rerank: a file of texts, one a line; empty: made ones
