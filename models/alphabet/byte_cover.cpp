@@ -8,6 +8,7 @@ namespace consort {
 ByteCover::Handle ByteCover::restart(std::span<const TokenId> recent) {
   for (const State& s : states_) dropped_.push_back(s.handle);
   states_.clear();
+  held_.clear();
   State s;
   s.handle = next_++;
   s.node = vocabulary_.root();
@@ -40,12 +41,15 @@ void ByteCover::branch(const State& s, std::uint8_t byte, std::vector<Candidate>
   if (child.empty() || !(open > 0)) return;
   const double unit = s.weight / open;
   const std::uint32_t complete = vocabulary_.complete(child);
+  const OwnToken* next =
+      s.held >= 0 && s.held < static_cast<int>(held_.size()) ? &held_[static_cast<std::size_t>(s.held)] : nullptr;
   for (std::uint32_t place = child.begin; place < complete; ++place) {
     const double weight = unit * s.masses->token(place);
     if (!(weight > 0)) continue;
     step.probability += weight;
     const TokenId token = vocabulary_.token(place);
-    if (filter_ != nullptr && !filter_->allows(s.recent, token)) {
+    const bool held = next != nullptr && next->id == token;
+    if (!held && filter_ != nullptr && !filter_->allows(s.recent, token)) {
       step.not_canonical += weight;
       continue;
     }
@@ -54,13 +58,15 @@ void ByteCover::branch(const State& s, std::uint8_t byte, std::vector<Candidate>
     fork.state.weight = weight;
     fork.state.handle = s.handle;  // of the parent until it is kept
     fork.state.recent = s.recent;
+    fork.state.held = held ? s.held + 1 : -1;
     fork.token = token;
+    fork.held = held;
     out.push_back(std::move(fork));
   }
   const double longer = unit * s.masses->range(complete, child.end);
   if (!(longer > 0)) return;
   step.probability += longer;
-  Candidate rest{s, -1};
+  Candidate rest{s, -1, next != nullptr && child.depth < next->bytes};
   rest.state.node = child;
   rest.state.weight = longer;
   out.push_back(std::move(rest));
@@ -79,6 +85,7 @@ void ByteCover::prune(std::vector<Candidate>& all, Step& step) {
   std::size_t left = all.size();
   const auto most = static_cast<std::size_t>(options_.max_states);
   for (std::size_t i = all.size(); i-- > 0 && left > 1;) {
+    if (all[i].held) continue;
     const double weight = all[i].state.weight;
     double& room = all[i].token >= 0 ? room_of_forks : room_of_states;
     if (weight > room && i < most) continue;  // the heaviest `most` stay where the bound does not take them

@@ -4,17 +4,23 @@
 // probability of those tokens and of the bytes behind them. When a byte completes tokens of a state, each of
 // these forks a new state at the root, which needs a forward pass; the state itself goes on with the tokens
 // that are longer. Source: as byte_vocabulary.h; pruning and lazy forks follow Vieira et al. 2024, section 4.
+//
+// The heavy states may come to nothing: they are in the middle of long tokens when another byte comes, or the
+// filter forbids what they become. Then what was pruned is all that there is. Who meets a byte like that covers
+// the last bytes again, with a cover that is held (hold()): see scheduler/decode.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "models/alphabet/byte_vocabulary.h"
 #include "models/alphabet/canonical_filter.h"
 #include "models/alphabet/cover_options.h"
+#include "models/alphabet/own_cut.h"
 #include "models/alphabet/token_masses.h"
 
 namespace consort {
@@ -44,6 +50,12 @@ class ByteCover {
   // Forgets all states; one new at the root. `recent`: the ordinary tokens right before, for the filter. The
   // returned handle needs a row.
   Handle restart(std::span<const TokenId> recent);
+  // The covers that begin with these tokens are kept, whatever they weigh and whatever the filter says.
+  // REQUIRES: right behind restart().
+  void hold(std::vector<OwnToken> path) {
+    held_ = std::move(path);
+    states_.back().held = 0;
+  }
   // The row after the tokens of `handle`. REQUIRES: restart() or consume() gave the handle and it is not
   // dropped.
   void supply(Handle handle, TokenMasses masses);
@@ -65,10 +77,12 @@ class ByteCover {
     double weight = 0;  // shares; they sum to 1
     std::shared_ptr<const TokenMasses> masses;
     std::vector<TokenId> recent;  // tokens before the node, the last few
+    int held = -1;                // its tokens are so many of the held ones; -1: others
   };
   struct Candidate {
     State state;
     TokenId token = -1;  // of a fork; -1: the state itself, goes on
+    bool held = false;
   };
   double open_mass(const State& s) const;  // of the tokens longer than the node
   void branch(const State& s, std::uint8_t byte, std::vector<Candidate>& out, Step& step) const;
@@ -78,6 +92,7 @@ class ByteCover {
   const CoverOptions options_;
   const CanonicalFilter* filter_;
   std::vector<State> states_;
+  std::vector<OwnToken> held_;
   std::vector<Handle> dropped_;
   Handle next_ = 0;
 };

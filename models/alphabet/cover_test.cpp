@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -130,14 +131,6 @@ TEST(ByteCover, PruningLosesAtMostItsBound) {
   EXPECT_GT(most, 0);  // told, not hidden
 }
 
-TEST(ByteCover, AByteWithoutTokensLeavesNothing) {
-  ToySession session(everything());
-  std::vector<ByteCover::Fork> forks;
-  EXPECT_EQ(session.cover.consume('z', forks).probability, 0);
-  EXPECT_EQ(session.cover.states(), 0u);
-  EXPECT_EQ(session.cover.take_dropped().size(), 1u);
-}
-
 // Greedy longest-first tokens, as a path to score along.
 void cut(std::string_view text, std::vector<TokenId>& path, std::vector<std::uint32_t>& ends) {
   for (std::size_t at = 0; at < text.size();) {
@@ -152,6 +145,48 @@ void cut(std::string_view text, std::vector<TokenId>& path, std::vector<std::uin
     path.push_back(best);
     ends.push_back(static_cast<std::uint32_t>(at));
   }
+}
+
+// All texts of seven letters. Pruned covers meet bytes that none of them expects; with the text's own cut held
+// none is impossible, and the text has at least the probability of that cut, at most its own.
+TEST(ByteCover, AHeldCutIsNotPruned) {
+  constexpr int kLength = 7, kCount = 2187;  // 3 ^ 7
+  for (const double bound : {0.3, 0.1, 0.03}) {
+    CoverOptions options;
+    options.prune = bound;
+    options.max_states = 64;
+    int impossible = 0;
+    for (int n = 0; n < kCount; ++n) {
+      std::string text;
+      for (int at = 0, rest = n; at < kLength; ++at, rest /= 3) text.push_back(static_cast<char>('a' + rest % 3));
+      std::vector<TokenId> path;
+      std::vector<std::uint32_t> ends;
+      cut(text, path, ends);
+      std::vector<OwnToken> held;
+      for (std::size_t k = 0; k < path.size(); ++k)
+        held.push_back({path[k], ends[k] - (k == 0 ? 0 : ends[k - 1])});
+      ToySession session(options), alone(options);
+      session.cover.hold(held);
+      double mass = 1, own = 1;
+      for (std::size_t k = 0; k < path.size(); ++k)
+        own *= toy::token_probability(std::span(path).first(k), path[k]);
+      for (const char c : text) mass *= session.consume(c).probability;
+      EXPECT_GE(mass, own * (1 - 1e-12)) << text;
+      EXPECT_LE(mass, toy::prefix_probability(text) / std::pow(1 - bound, kLength)) << text;
+      const bool dead =
+          std::any_of(text.begin(), text.end(), [&](char c) { return !(alone.consume(c).probability > 0); });
+      impossible += dead ? 1 : 0;
+    }
+    EXPECT_GT(impossible, 0) << bound;  // else this test asks nothing
+  }
+}
+
+TEST(ByteCover, AByteWithoutTokensLeavesNothing) {
+  ToySession session(everything());
+  std::vector<ByteCover::Fork> forks;
+  EXPECT_EQ(session.cover.consume('z', forks).probability, 0);
+  EXPECT_EQ(session.cover.states(), 0u);
+  EXPECT_EQ(session.cover.take_dropped().size(), 1u);
 }
 
 TextCover score(const ByteVocabulary& v, const std::string& text, CoverOptions options) {

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
+#include <numeric>
 #include <optional>
 #include <utility>
 
+#include "scheduler/decode/byte_states.h"
 #include "scheduler/decode/byte_strand.h"
 #include "scheduler/decode/byte_weights.h"
 #include "scheduler/decode/run.h"
@@ -24,6 +25,8 @@ constexpr std::size_t kPagesOfAState = 2;
 // held beyond is given up, the oldest points first; going back to them encodes the text anew.
 constexpr std::size_t kHeldOfRewinding = 2;
 constexpr double kLeastProbability = 1e-38;  // of a byte that no cover allows
+constexpr double kDoubtful = 0.01;  // of the bound: a byte with less may owe that to what was pruned
+constexpr std::size_t kPast = 256;  // more than a word is long
 
 // The tokens that a guessed text is cut into, computed as one slice before the covers need them.
 struct Ahead {
@@ -96,7 +99,7 @@ class ByteSessionRun final : public Run {
     first_result();
     ++forwards_;
     if (ahead_ && s.branch == ahead_->id) return;
-    Live& state = live_.at(s.branch);
+    ByteState& state = live_.at(s.branch);
     state.strand->cover->supply(state.handle, std::move(state.masses));
     s.wanted_from = s.wanted_to = 0;
   }
@@ -108,15 +111,6 @@ class ByteSessionRun final : public Run {
   }
 
  private:
-  struct Live {
-    Sequence* sequence = nullptr;
-    int uses = 1;              // by strands and points
-    Strand* strand = nullptr;  // whose cover waits for the row
-    ByteCover::Handle handle = -1;
-    TokenMasses masses;
-  };
-  using Ids = std::map<ByteCover::Handle, int>;
-
   std::size_t held_states() const {
     return static_cast<std::size_t>(job_.cover.max_states) * (job_.rewind > 0 ? kHeldOfRewinding : 1);
   }
@@ -131,7 +125,7 @@ class ByteSessionRun final : public Run {
   Sequence& add_state(RunHost& host, Strand& strand, ByteCover::Handle handle, KvSequence kv,
                       std::vector<TokenId> tokens) {
     Sequence& s = add_sequence(host, std::move(kv), std::move(tokens), 1);
-    live_[s.branch] = {&s, 1, &strand, handle, {}};
+    live_.add(s, strand, handle);
     strand.ids[handle] = s.branch;
     return s;
   }
@@ -193,8 +187,8 @@ class ByteSessionRun final : public Run {
     }
     for (auto& strand : strands_) {
       if (!strand) continue;
-      release(host, strand->ids);
-      for (const StrandPoint& point : strand->trail) release(host, point.ids);
+      live_.release(host, strand->ids);
+      for (const StrandPoint& point : strand->trail) live_.release(host, point.ids);
     }
     strands_ = std::move(next);
     counting_ = true;
@@ -222,47 +216,35 @@ class ByteSessionRun final : public Run {
   // Shares the states: their sequences are computed.
   std::unique_ptr<Strand> copy(const Strand& from) {
     auto strand = std::make_unique<Strand>(from);
-    hold(strand->ids);
-    for (const StrandPoint& point : strand->trail) hold(point.ids);
+    live_.hold(strand->ids);
+    for (const StrandPoint& point : strand->trail) live_.hold(point.ids);
     return strand;
   }
-  void hold(const Ids& ids) {
-    for (const auto& [handle, id] : ids) ++live_.at(id).uses;
-  }
-  void release(RunHost& host, const Ids& ids) {
-    for (const auto& [handle, id] : ids) release(host, id);
-  }
-  void release(RunHost& host, int id) {
-    const auto at = live_.find(id);
-    if (--at->second.uses > 0) return;
-    host.drop_sequence(*at->second.sequence);
-    live_.erase(at);
-  }
-
   // Where the strand stands, before its next byte.
   void keep_point(RunHost& host, Strand& strand) {
     if (job_.rewind == 0 || !counting_) return;
-    hold(strand.ids);
+    live_.hold(strand.ids);
     strand.trail.push_back({std::make_shared<const ByteCover>(*strand.cover), strand.ids});
     const std::size_t most = held_states() * strands_.size();
     while (strand.trail.size() > static_cast<std::size_t>(job_.rewind) ||
            (live_.size() > most && strand.trail.size() > 1)) {
-      release(host, strand.trail.front().ids);
+      live_.release(host, strand.trail.front().ids);
       strand.trail.pop_front();
     }
   }
 
   void take_back(RunHost& host, Strand& strand, std::size_t bytes) {
     strand.text.resize(strand.text.size() - bytes);
+    strand.past.resize(strand.past.size() - std::min(bytes, strand.past.size()));
     strand.written -= bytes;
-    release(host, strand.ids);
+    live_.release(host, strand.ids);
     strand.ids.clear();
     const bool kept = bytes <= strand.trail.size();
     for (std::size_t i = 0; i + 1 < bytes && !strand.trail.empty(); ++i) {
-      release(host, strand.trail.back().ids);
+      live_.release(host, strand.trail.back().ids);
       strand.trail.pop_back();
     }
-    if (!kept) return heal(host, strand);
+    if (!kept) return cover_again(host, strand, {});
     strand.cover = std::make_unique<ByteCover>(*strand.trail.back().cover);
     strand.ids = std::move(strand.trail.back().ids);
     strand.trail.pop_back();
@@ -319,27 +301,32 @@ class ByteSessionRun final : public Run {
     strand.queue.erase(strand.queue.begin());
     forks_.clear();
     const ByteCover::Step step = strand.cover->consume(static_cast<std::uint8_t>(byte), forks_);
+    const double log_p = std::log(std::max(step.probability, kLeastProbability));
+    if (counting_) strand.kept = std::min(strand.kept, 1 - step.pruned);
     if (again) {
-      --strand.healing;
+      covered_again(host, strand, step.probability > 0, log_p);
     } else {
       strand.text.push_back(byte);
       strand.written += counting_ ? 1 : 0;
+      strand.owes_row = true;
+      if (step.probability > kDoubtful * job_.cover.prune)
+        count(strand, log_p);
+      else
+        cover_again(host, strand, Recount{log_p});
     }
-    strand.owes_row = strand.owes_row || !again;
-    if (counting_ && !again) {
-      strand.logprob += std::log(std::max(step.probability, kLeastProbability));
-      strand.kept = std::min(strand.kept, 1 - step.pruned);
-    }
-    if (step.probability > 0)
-      for (const ByteCover::Fork& fork : forks_) add_fork(host, strand, fork);
-    else
-      heal(host, strand);
+    for (const ByteCover::Fork& fork : forks_) add_fork(host, strand, fork);
     for (const ByteCover::Handle handle : strand.cover->take_dropped()) {
       const auto at = strand.ids.find(handle);
       if (at == strand.ids.end()) continue;
-      release(host, at->second);
+      live_.release(host, at->second);
       strand.ids.erase(at);
     }
+  }
+
+  void count(Strand& strand, double log_p) const {
+    strand.past.push_back(log_p);
+    if (strand.past.size() > kPast) strand.past.pop_front();
+    if (counting_) strand.logprob += log_p;
   }
 
   void add_fork(RunHost& host, Strand& strand, const ByteCover::Fork& fork) {
@@ -366,28 +353,52 @@ class ByteSessionRun final : public Run {
     return &ahead_->masses[tokens.size() - ahead_->first - 1];
   }
 
-  // No cover is left: pruning took them, or the model has no token for a byte. The text so far is encoded
-  // anew; its last token's bytes are covered again, unless that is where the covers ended.
-  void heal(RunHost& host, Strand& strand) {
-    const Tokenizer& tokenizer = host.model_tokenizer();
+  // No cover is left that expects the last byte, or hardly: pruning took them, or the filter. The tokenizer's own
+  // cut of the text's last word is covered again, with all that is beside it; that says how likely the byte was.
+  void cover_again(RunHost& host, Strand& strand, std::optional<Recount> recount) {
     ++healed_;
-    std::vector<TokenId> own = tokenizer.encode(strand.text);
-    std::string again;
-    if (strand.healing == 0 && own.size() > 1) {
-      again = tokenizer.token_bytes(own.back());
-      own.pop_back();
-    } else {
-      strand.queue.erase(0, static_cast<std::size_t>(strand.healing));
-      strand.healing = 0;
-    }
+    OwnCut cut = own_cut(host.model_tokenizer(), strand.text);
+    strand.recount = recount;
+    if (cut.word_bytes == 0) return give_up(host, strand);
+    const std::size_t bytes = cut.word_bytes, known = std::min(bytes - 1, strand.past.size());
+    if (recount)
+      strand.recount->earlier =
+          std::accumulate(strand.past.end() - static_cast<std::ptrdiff_t>(known), strand.past.end(), 0.0);
+    restart(host, strand, cut.before);
+    strand.cover->hold(std::move(cut.word));
+    strand.healing = static_cast<int>(bytes);
+    strand.queue.insert(0, strand.text, strand.text.size() - bytes);
+  }
+
+  void covered_again(RunHost& host, Strand& strand, bool possible, double log_p) {
+    --strand.healing;
+    if (!possible) return give_up(host, strand);
+    if (strand.recount) strand.recount->again += log_p;
+    if (strand.healing == 0) settle_byte(strand);
+  }
+
+  void settle_byte(Strand& strand) const {
+    const std::optional<Recount> r = std::exchange(strand.recount, {});
+    if (r) count(strand, std::max(r->live, std::min(0.0, r->again - r->earlier)));
+  }
+
+  // The model has no token for a byte: the text stands as it is.
+  void give_up(RunHost& host, Strand& strand) {
+    strand.queue.erase(0, static_cast<std::size_t>(std::exchange(strand.healing, 0)));
+    restart(host, strand, host.model_tokenizer().encode(strand.text));
+    if (strand.recount) count(strand, std::exchange(strand.recount, {})->live);
+  }
+
+  // The covers begin anew behind the text's tokens `own`.
+  void restart(RunHost& host, Strand& strand, const std::vector<TokenId>& own) {
     std::vector<TokenId> tokens = job_.prompt;
     tokens.insert(tokens.end(), own.begin(), own.end());
     if (static_cast<int>(tokens.size()) > host.context())
       return fail_with({ErrorKind::kInvalid, "the text does not fit the model's context", {}, "shorten it"});
+    forks_.clear();
     const auto handle = strand.cover->restart(own);
-    add_state(host, strand, handle, host.new_kv(), std::move(tokens));
-    strand.healing = static_cast<int>(again.size());
-    strand.queue.insert(0, again);
+    KvSequence begun = live_.begun(host, tokens);
+    add_state(host, strand, handle, std::move(begun), std::move(tokens));
   }
 
   void answer(RunHost& host) {
@@ -442,7 +453,7 @@ class ByteSessionRun final : public Run {
   const ByteVocabulary* vocabulary_ = nullptr;
   std::optional<CanonicalFilter> filter_;
   std::vector<std::unique_ptr<Strand>> strands_;
-  std::map<int, Live> live_;  // by the sequences' branch
+  ByteStates live_;
   int next_id_ = 0;
   std::vector<ByteCover::Fork> forks_;
   std::optional<ByteMailbox::Letter> letter_;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,13 @@ struct StrandPoint {
   std::map<ByteCover::Handle, int> ids;
 };
 
+// A byte that the covers cannot explain: how likely it was is known once the last bytes are covered again.
+struct Recount {
+  double live = 0;     // ln p by the covers that there were
+  double earlier = 0;  // ln p of the bytes before it, of those that are covered again
+  double again = 0;    // ln p of all these, by the new covers
+};
+
 struct Strand {
   explicit Strand(ByteCover c) : cover(std::make_unique<ByteCover>(std::move(c))) {}
   Strand(const Strand& from)
@@ -26,15 +34,18 @@ struct Strand {
         ids(from.ids),
         trail(from.trail),
         text(from.text),
+        past(from.past),
         written(from.written) {}
 
   std::unique_ptr<ByteCover> cover;
   std::map<ByteCover::Handle, int> ids;
   std::deque<StrandPoint> trail;  // before each of the last bytes, the youngest last
   std::string text;               // all bytes so far
+  std::deque<double> past;        // ln p of the last of them
   std::size_t written = 0;        // of these, by letters: they can be taken back
   std::string queue;              // not taken yet
-  int healing = 0;                // bytes of the queue that were counted before
+  int healing = 0;                // bytes of the queue that are covered again
+  std::optional<Recount> recount;
   bool owes_row = false;          // the distribution behind its last byte is not known yet
   double logprob = 0, kept = 1;   // of this letter's bytes
   bool idle() const { return cover->ready() && queue.empty(); }

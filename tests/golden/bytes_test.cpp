@@ -289,6 +289,26 @@ TEST(ByteModels, SessionsLoseLittleByPruning) {
   }
 }
 
+// " boat" is pruned to be all that there is of " boathouse", and then the filter forbids it: the tokenizer cuts
+// " bo", "ath", "ouses". What that word costs is what it costs with everything kept.
+TEST(ByteModels, ByteThatNoCoverExpectsIsCoveredAgain) {
+  Engine& engine = shared_engine("gemma-3-270m");
+  const std::string whole = read_text(data_path("text_english.txt"));
+  const std::size_t word = whole.find(" boathouses");
+  ASSERT_NE(word, std::string::npos);
+  const std::string before = whole.substr(word - 80, 80), text = whole.substr(word, 24);
+  const auto exact = Session(engine, before, 0, 1e-6).say({0, text, 0}, false);
+  for (const double prune : {1e-3, 1e-2}) {
+    Session session(engine, before, 16, prune);
+    const auto got = session.say({0, text, 0}, false);
+    EXPECT_GT(got.healed, exact.healed);
+    EXPECT_NEAR(got.logprobs_nats[0], exact.logprobs_nats[0], 0.5);
+    const auto back = session.say({0, text.substr(10), 14}, false);  // behind a point within the word
+    EXPECT_LE(back.logprobs_nats[0], 0);
+    EXPECT_GE(back.logprobs_nats[0], exact.logprobs_nats[0] - 0.5);
+  }
+}
+
 // A guess that is looked at as a whole says the same as its bytes one by one, also behind bytes taken back.
 TEST(ByteModels, PathsSayWhatSingleBytesSay) {
   const std::string whole = read_text(data_path("text_english.txt"));

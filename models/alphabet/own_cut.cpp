@@ -1,0 +1,36 @@
+#include "models/alphabet/own_cut.h"
+
+#include <algorithm>
+#include <string>
+
+namespace consort {
+namespace {
+
+constexpr std::size_t kLongestWord = 48;
+
+bool begins_word(const std::string& bytes) {
+  const auto c = static_cast<unsigned char>(bytes.front());
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+}  // namespace
+
+OwnCut own_cut(const Tokenizer& tokenizer, std::string_view text) {
+  OwnCut cut;
+  cut.before = tokenizer.encode(text);
+  bool word = false;  // white space at the end may go to the next word: that is none yet
+  while (!cut.before.empty() && cut.word_bytes < kLongestWord) {
+    const std::string bytes = tokenizer.token_bytes(cut.before.back());
+    if (bytes.empty() || cut.word_bytes + bytes.size() > text.size()) break;  // a space that nobody wrote
+    if (text.substr(text.size() - cut.word_bytes - bytes.size(), bytes.size()) != bytes) break;
+    cut.word.push_back({cut.before.back(), static_cast<std::uint32_t>(bytes.size())});
+    cut.word_bytes += bytes.size();
+    cut.before.pop_back();
+    word = word || bytes.find_first_not_of(" \t\n\r") != std::string::npos;
+    if (begins_word(bytes) && word) break;
+  }
+  std::reverse(cut.word.begin(), cut.word.end());
+  return cut;
+}
+
+}  // namespace consort
