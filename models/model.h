@@ -10,6 +10,7 @@
 #include <string>
 
 #include "kernels/exec/exec.h"
+#include "kernels/matmul/activation_format.h"
 #include "memory/base/status.h"
 #include "memory/kv/kv_layout.h"
 #include "models/formats/weight_source.h"
@@ -97,6 +98,7 @@ struct LoadContext {
   std::string id;
   Precision precision = Precision::kFile;
   PackedCache* packed = nullptr;  // weights packed by an earlier load (models/packed); null: pack them
+  ActivationFormat activations = ActivationFormat::kInt16;  // where they meet weights of a block format
 };
 
 }  // namespace consort

@@ -45,6 +45,17 @@ static inline __attribute__((always_inline)) __m256i code_bytes_of(const std::ui
   }
 }
 
+// The same of any format.
+template <PackFormat F, int C>
+static inline __attribute__((always_inline)) __m256i code_vector_of(const std::uint8_t* block, int j) {
+  if constexpr (F.bits == 4) {
+    const __m256i both = load32(block + 64 * (C % 4) + j);
+    return _mm256_and_si256(C < 4 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
+  } else {
+    return code_bytes_of<F, C>(block, j);
+  }
+}
+
 struct WordPairs {
   __m256i even, odd;  // columns (0, 2) and (1, 3) of a code vector, a pair in each row's 32 bits
 };
@@ -66,6 +77,11 @@ static inline __attribute__((always_inline)) WordPairs code_words_of(const std::
 // sum += v. As an instruction of its own, or GCC 12 makes many products first and runs out of registers.
 static inline void add_to(__m256i& sum, __m256i v) {
   asm("vpaddd %1, %0, %0" : "+x"(sum) : "x"(v));
+}
+
+// The same for 16-bit lanes.
+static inline void add_words(__m256i& sum, __m256i v) {
+  asm("vpaddw %1, %0, %0" : "+x"(sum) : "x"(v));
 }
 
 // Pair p of a block of x in every lane.
@@ -96,6 +112,66 @@ static inline __attribute__((always_inline)) void load_scale(const std::uint8_t*
       minimum = _mm256_mul_ps(_mm256_xor_ps(minimum, _mm256_set1_ps(-0.0f)),
                               load_i8(scales + kTile * (F.groups + g) + r));
   }
+}
+
+// `use(b, unit, block)` for every block of a tile.
+template <PackFormat F, typename Use>
+static inline __attribute__((always_inline)) void each_block(const std::uint8_t* tile, std::int64_t cols, Use use) {
+  for (std::int64_t b = 0; b < cols / kBlock; ++b) {
+    const std::uint8_t* unit = tile + b / unit_blocks(F) * unit_bytes(F);
+    use(b, unit, unit + header_bytes(F) + b % unit_blocks(F) * block_bytes(F));
+  }
+}
+
+template <PackFormat F>
+static inline __attribute__((always_inline)) void unpack_scales(const std::uint8_t* unit, const std::uint8_t* block,
+                                                                std::int64_t b, const UnpackedTile& to) {
+  for (int g = 0; g < F.groups; ++g)
+    for (int r = 0; r < kTile; r += 8) {
+      const std::int64_t at = (b * F.groups + g) * kTile + r;
+      __m256 scale, minimum;
+      load_scale<F>(unit, block + code_bytes(F), g, r, scale, minimum);
+      _mm256_storeu_ps(to.scales + at, scale);
+      if constexpr (F.affine) _mm256_storeu_ps(to.minimums + at, minimum);
+    }
+}
+
+static inline std::int32_t sum8(__m256i v) {
+  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+static inline std::uint32_t max8(__m256i v) {
+  __m128i s = _mm_max_epu32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  s = _mm_max_epu32(s, _mm_shuffle_epi32(s, 0x4e));
+  return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_max_epu32(s, _mm_shuffle_epi32(s, 0xb1))));
+}
+
+struct QuantisedBlock {
+  __m256i v[4];  // the 32 integers, in the order of the columns
+};
+
+// Block b of the panel's only row: its integers; scale and sums are stored. See quantise_block in
+// kernels_scalar.cpp.
+static inline QuantisedBlock quantise_block_avx2(const PanelToQuantise& p, std::int64_t b) {
+  const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+  __m256 v[4];
+  __m256i most = _mm256_setzero_si256();
+  for (int i = 0; i < 4; ++i) {
+    v[i] = _mm256_loadu_ps(p.x + b * kBlock + 8 * i);
+    most = _mm256_max_epu32(most, _mm256_and_si256(_mm256_castps_si256(v[i]), magnitude));
+  }
+  const std::uint32_t largest = max8(most);
+  const float amax = __builtin_bit_cast(float, largest);
+  const bool finite = largest < 0x7f800000u;
+  const bool zero = !finite || amax < kTiny;
+  p.scales[b] = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / p.most;
+  const __m256 inverse = _mm256_set1_ps(zero ? 0.0f : p.most / amax);
+  QuantisedBlock q;
+  for (int i = 0; i < 4; ++i)
+    q.v[i] = zero ? _mm256_setzero_si256() : _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
+  for (int h = 0; h < 2; ++h) p.sums[2 * b + h] = sum8(_mm256_add_epi32(q.v[2 * h], q.v[2 * h + 1]));
+  return q;
 }
 
 // What a group's sums begin with: the correction of the symmetric formats.

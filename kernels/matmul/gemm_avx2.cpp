@@ -102,14 +102,25 @@ void unpacked_rows_avx2(DType type, const UnpackedTile* w, int tiles, const Acti
 }  // namespace
 
 const KernelTable& avx2_kernels() {
-  static constexpr KernelTable table{.packed_up_to = kPackedAvx2,
-                                     .unpacked_block = kUnpackedWords,
+  static constexpr IntegerRoute words{.packed_up_to = kPackedAvx2,
+                                      .unpacked_block = kUnpackedWords,
+                                      .quantise = quantise_avx2,
+                                      .packed_rows = packed_rows_avx2,
+                                      .unpack = unpack_avx2,
+                                      .unpacked_rows = unpacked_rows_avx2};
+  static constexpr IntegerRoute bytes{.most = kActivationMax8,
+                                      .packed_up_to = kPackedAvx2,
+                                      .quantise = quantise_bytes_avx2,
+                                      .packed_rows = packed_bytes_avx2,
+                                      .unpack = unpack_bytes_avx2,
+                                      .unpacked_rows = unpacked_bytes_avx2};
+  static constexpr KernelTable table{.int16 = words,
+                                     .int8 = bytes,
                                      .plain_tiles = 2,
                                      .plain_panel = kPlainPanelAvx2,
-                                     .quantise = quantise_avx2,
-                                     .packed_rows = packed_rows_avx2,
-                                     .unpack = unpack_avx2,
-                                     .unpacked_rows = unpacked_rows_avx2,
+                                     .float_up_to = kPackedAvx2,
+                                     .decode = decode_avx2,
+                                     .float_rows = float_rows_avx2,
                                      .plain_rows = plain_rows_avx2,
                                      .interleave = interleave_avx2};
   return table;

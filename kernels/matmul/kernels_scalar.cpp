@@ -8,7 +8,7 @@
 namespace consort::matmul_detail {
 namespace {
 
-void quantise_block(const float* x, ActivationBlock& block, float& scale, std::int32_t* sums) {
+void quantise_block(const float* x, float most, ActivationBlock& block, float& scale, std::int32_t* sums) {
   std::uint32_t largest = 0;  // magnitudes compare like their bits; a NaN is above infinity
   for (int i = 0; i < kBlock; ++i) {
     const std::uint32_t magnitude = __builtin_bit_cast(std::uint32_t, x[i]) & 0x7fffffffu;
@@ -17,8 +17,8 @@ void quantise_block(const float* x, ActivationBlock& block, float& scale, std::i
   const float amax = __builtin_bit_cast(float, largest);
   const bool finite = largest < 0x7f800000u;
   const bool zero = !finite || amax < kTiny;
-  scale = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / kActivationMax;
-  const float inverse = zero ? 0.0f : kActivationMax / amax;
+  scale = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / most;
+  const float inverse = zero ? 0.0f : most / amax;
   sums[0] = sums[1] = 0;
   for (int i = 0; i < kBlock; ++i) {
     const auto q = zero ? 0 : static_cast<std::int32_t>(std::lrintf(x[i] * inverse));
@@ -30,7 +30,7 @@ void quantise_block(const float* x, ActivationBlock& block, float& scale, std::i
 
 void quantise(const PanelToQuantise& p, std::int64_t first, std::int64_t last) {
   for (std::int64_t b = first; b < last; ++b)
-    quantise_block(p.x + b * kBlock, p.blocks[b], p.scales[b], p.sums + 2 * b);
+    quantise_block(p.x + b * kBlock, p.most, p.blocks[b], p.scales[b], p.sums + 2 * b);
 }
 
 void unpack_codes(PackFormat f, const std::uint8_t* block, std::uint8_t* out) {
@@ -128,6 +128,20 @@ void unpacked_rows(DType type, const UnpackedTile* w, int tiles, const Activatio
     }
 }
 
+void decode_block(PackFormat f, const std::uint8_t* codes, const float* scales, const float* minimums, float* out) {
+  for (int c = 0; c < 8; ++c) {
+    const int g = f.groups == 2 ? c / 4 : 0;
+    for (int r = 0; r < kTile; ++r)
+      for (int i = 0; i < 4; ++i) {
+        const int code = codes[64 * c + 4 * r + i];
+        const float scale = scales[kTile * g + r];
+        out[(4 * c + i) * kTile + r] =
+            f.affine ? std::fma(scale, static_cast<float>(code), minimums[kTile * g + r])
+                     : scale * static_cast<float>(code - (1 << f.log2_offset));
+      }
+  }
+}
+
 float plain_value(DType type, const std::uint8_t* p) {
   if (type == DType::kF32) {
     float value;
@@ -156,9 +170,25 @@ void plain_rows(DType type, const std::uint8_t* tile, int tiles, const PlainRows
 
 }  // namespace
 
+void decode_scalar(DType type, const std::uint8_t* tile, std::int64_t cols, float* out) {
+  const PackFormat f = pack_format(type);
+  std::uint8_t codes[512];
+  float scales[2 * kTile], minimums[2 * kTile];
+  for (std::int64_t b = 0; b < cols / kBlock; ++b) {
+    const std::uint8_t* unit = tile + b / unit_blocks(f) * unit_bytes(f);
+    const std::uint8_t* block = unit + header_bytes(f) + b % unit_blocks(f) * block_bytes(f);
+    unpack_codes(f, block, codes);
+    unpack_scales(f, unit, block + code_bytes(f), scales, minimums);
+    decode_block(f, codes, scales, minimums, out + b * kBlock * kTile);
+  }
+}
+
 const KernelTable& scalar_kernels() {
+  static constexpr IntegerRoute int16{.quantise = quantise, .unpack = unpack, .unpacked_rows = unpacked_rows};
+  static constexpr IntegerRoute int8{
+      .most = kActivationMax8, .quantise = quantise, .unpack = unpack, .unpacked_rows = unpacked_rows};
   static constexpr KernelTable table{
-      .quantise = quantise, .unpack = unpack, .unpacked_rows = unpacked_rows, .plain_rows = plain_rows};
+      .int16 = int16, .int8 = int8, .decode = decode_scalar, .plain_rows = plain_rows};
   return table;
 }
 

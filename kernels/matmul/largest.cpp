@@ -106,8 +106,8 @@ class Search {
       kind_ = {f.groups, f.affine, f.log2_offset,
                scratch.take_array<std::uint32_t>(entries * static_cast<std::size_t>(f.groups)).data()};
     }
-    const bool unpacks = !is_plain(w_.dtype()) && table_.packed_up_to == 0;
-    if (unpacks) unpacked_.take(exec_, w_.cols(), table_.unpacked_block, 1);
+    const bool unpacks = !is_plain(w_.dtype()) && table_.int16.packed_up_to == 0;
+    if (unpacks) unpacked_.take(exec_, w_.cols(), table_.int16.unpacked_block, 1);
     exec_.threads.parallel_for(rows, 1, [&](std::size_t begin, std::size_t end, int) {
       for (std::size_t m = begin; m < end; ++m) prepare_row(static_cast<std::int64_t>(m));
     });
@@ -135,7 +135,7 @@ class Search {
             (1.2 * std::sqrt(byte_rest) + std::sqrt(word_rest) + rounding * std::sqrt(square)) * kRoundUp)};
     prepared_[static_cast<std::size_t>(m)] = {std::isfinite(square) && std::isfinite(form.slack), 0};
     if (is_plain(w_.dtype())) return;
-    table_.quantise({x, 0, 1, words_.blocks + at, words_.scales + at, words_.sums + 2 * at}, 0, blocks_);
+    table_.int16.quantise({x, 0, 1, words_.blocks + at, words_.scales + at, words_.sums + 2 * at}, 0, blocks_);
     fill_corrections(kind_, words_, at, at + blocks_);
   }
 
@@ -219,10 +219,10 @@ class Search {
     const std::int64_t at = m * blocks_;
     const Activations x{words_.blocks + at, words_.scales + at, words_.sums + 2 * at, blocks_};
     const std::uint32_t* corrections = kind_.bits + at * kind_.groups;
-    if (table_.packed_up_to > 0) return table_.packed_rows(w_.dtype(), tile, x, corrections, 1, to);
+    if (table_.int16.packed_up_to > 0) return table_.int16.packed_rows(w_.dtype(), tile, x, corrections, 1, to);
     const UnpackedTile room = unpacked_.at(worker, 0);
-    table_.unpack(w_.dtype(), tile, w_.cols(), room);
-    table_.unpacked_rows(w_.dtype(), &room, 1, x, corrections, 1, to);
+    table_.int16.unpack(w_.dtype(), tile, w_.cols(), room);
+    table_.int16.unpacked_rows(w_.dtype(), &room, 1, x, corrections, 1, to);
   }
 
   Exec& exec_;

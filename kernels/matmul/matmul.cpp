@@ -13,6 +13,25 @@ using namespace matmul_detail;
 constexpr int kQuantTiles = 2;               // tiles unpacked at a time for many rows
 constexpr std::int64_t kQuantiseGrain = 64;  // blocks quantised by one claim, about 1 us
 
+bool in_floats(const PackedMatrix& w) {
+  return is_plain(w.dtype()) || w.activation() == ActivationFormat::kFloat32 || w.activation() == ActivationFormat::kBf16;
+}
+
+float to_bf16(float v) {  // to the nearest, ties to even; not a number stays one
+  auto bits = __builtin_bit_cast(std::uint32_t, v);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return v;
+  bits += 0x7fffu + (bits >> 16 & 1u);
+  return __builtin_bit_cast(float, bits & 0xffff0000u);
+}
+
+// x for products in floats: as it stands, and in panels where the route wants them.
+struct FloatRows {
+  const float* x = nullptr;
+  std::int64_t stride = 0;
+  float* panels = nullptr;
+  PlainRows rows() const { return panels != nullptr ? PlainRows{panels} : PlainRows{x, stride}; }
+};
+
 struct Task {  // one job with what it needs
   const MatmulJob* job = nullptr;
   const std::uint32_t* corrections = nullptr;
@@ -30,6 +49,7 @@ class Batch {
         rows_(x.rows()),
         cols_(x.cols()),
         x_stride_(x.rank >= 2 ? x.strides[x.rank - 2] : x.cols()) {
+    floats_ = {x_.as<float>(), x_stride_};
     tasks_ = exec.scratch.take_array<Task>(jobs.size());
     kinds_ = exec.scratch.take_array<CorrectionKind>(jobs.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) plan(jobs[i], tasks_[i]);
@@ -37,7 +57,9 @@ class Batch {
 
   void run() {
     if (kind_count_ > 0) quantise();
-    if (panels_ != nullptr) interleave();
+    if (rounded_.x != nullptr) round();
+    if (floats_.panels != nullptr) interleave(floats_);
+    if (rounded_.panels != nullptr) interleave(rounded_);
     const std::size_t grain = rows_ == 1 ? 2 : 1;
     exec_.threads.parallel_for(steps_, grain, [&](std::size_t begin, std::size_t end, int worker) {
       for (std::size_t s = begin; s < end; ++s) step(s, worker);
@@ -45,23 +67,35 @@ class Batch {
   }
 
  private:
-  bool from_packed() const { return rows_ <= table_.packed_up_to; }
+  bool from_packed() const { return rows_ <= route_->packed_up_to; }
 
   void plan(const MatmulJob& job, Task& task) {
     assert(job.weights->cols() == cols_ && job.out.rows() == rows_ && job.out.cols() == job.weights->rows());
     const DType type = job.weights->dtype();
-    task = Task{&job, nullptr, steps_, is_plain(type) ? table_.plain_tiles : from_packed() ? 1 : kQuantTiles};
+    if (job.weights->activation() == ActivationFormat::kInt8) route_ = &table_.int8;
+    task = Task{&job, nullptr, steps_, 1};
+    if (is_plain(type)) task.step_tiles = table_.plain_tiles;
+    if (!in_floats(*job.weights) && !from_packed()) task.step_tiles = kQuantTiles;
     const std::int64_t tiles = (job.weights->rows() + kTile - 1) / kTile;
     steps_ += static_cast<std::size_t>((tiles + task.step_tiles - 1) / task.step_tiles);
-    if (is_plain(type)) {
-      if (panels_ == nullptr && rows_ > 1 && table_.plain_panel > 1)
-        panels_ = exec_.scratch.take_array<float>(static_cast<std::size_t>(rows_ * cols_)).data();
-      return;
-    }
+    if (in_floats(*job.weights)) return plan_floats(*job.weights);
     if (kind_count_ == 0) quantised_ = take_activations(exec_, rows_, cols_);
     task.corrections = kind_for(pack_format(type)).bits;
-    if (!from_packed() && unpacked_.empty()) unpacked_.take(exec_, cols_, table_.unpacked_block, kQuantTiles);
+    if (!from_packed() && unpacked_.empty()) unpacked_.take(exec_, cols_, route_->unpacked_block, kQuantTiles);
   }
+
+  void plan_floats(const PackedMatrix& w) {
+    const auto size = static_cast<std::size_t>(rows_ * cols_);
+    const bool rounds = !is_plain(w.dtype()) && w.activation() == ActivationFormat::kBf16;
+    if (rounds && rounded_.x == nullptr) rounded_ = {exec_.scratch.take_array<float>(size).data(), cols_};
+    if (!is_plain(w.dtype()) && rows_ <= table_.float_up_to) return;
+    FloatRows& x = rounds ? rounded_ : floats_;
+    if (x.panels == nullptr && rows_ > 1 && table_.plain_panel > 1)
+      x.panels = exec_.scratch.take_array<float>(size).data();
+    if (!is_plain(w.dtype()) && decoded_ == nullptr)
+      decoded_ = exec_.scratch.take_array<float>(decoded_size() * static_cast<std::size_t>(exec_.threads.size())).data();
+  }
+  std::size_t decoded_size() const { return static_cast<std::size_t>(cols_) * kTile; }
 
   const CorrectionKind& kind_for(PackFormat f) {
     for (std::size_t i = 0; i < kind_count_; ++i) {
@@ -76,14 +110,14 @@ class Batch {
 
   // Work is dealt out by blocks of panels, so that two threads seldom write the same cache line.
   void quantise() {
-    const std::int64_t blocks = quantised_.row_blocks, panels = (rows_ + table_.panel - 1) / table_.panel;
-    const std::int64_t rows = std::min<std::int64_t>(rows_, table_.panel);
+    const std::int64_t blocks = quantised_.row_blocks, panels = (rows_ + route_->panel - 1) / route_->panel;
+    const std::int64_t rows = std::min<std::int64_t>(rows_, route_->panel);
     const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, kQuantiseGrain / rows));
     exec_.threads.parallel_for(panels * blocks, grain, [&](std::size_t begin, std::size_t end, int) {
       for (auto at = static_cast<std::int64_t>(begin); at < static_cast<std::int64_t>(end);) {
         const std::int64_t panel = at / blocks, first = at % blocks;
         const std::int64_t last = std::min(blocks, first + static_cast<std::int64_t>(end) - at);
-        quantise_panel(panel * table_.panel, first, last);
+        quantise_panel(panel * route_->panel, first, last);
         at += last - first;
       }
     });
@@ -92,20 +126,28 @@ class Batch {
   // Blocks [first, last) of the panel that begins with row `row`.
   void quantise_panel(std::int64_t row, std::int64_t first, std::int64_t last) {
     const std::int64_t at = row * quantised_.row_blocks;
-    const auto rows = static_cast<int>(std::min<std::int64_t>(table_.panel, rows_ - row));
-    table_.quantise({x_.as<float>() + row * x_stride_, x_stride_, rows, quantised_.blocks + at,
-                     quantised_.scales + at, quantised_.sums + 2 * at},
-                    first, last);
+    const auto rows = static_cast<int>(std::min<std::int64_t>(route_->panel, rows_ - row));
+    route_->quantise({x_.as<float>() + row * x_stride_, x_stride_, rows, quantised_.blocks + at,
+                      quantised_.scales + at, quantised_.sums + 2 * at, route_->most},
+                     first, last);
     for (std::size_t i = 0; i < kind_count_; ++i)
       fill_corrections(kinds_[i], quantised_, at + first * rows, at + last * rows);
   }
 
-  void interleave() {
+  void round() {
+    exec_.threads.parallel_for(rows_, 1, [&](std::size_t begin, std::size_t end, int) {
+      for (auto r = static_cast<std::int64_t>(begin); r < static_cast<std::int64_t>(end); ++r)
+        std::transform(floats_.x + r * x_stride_, floats_.x + r * x_stride_ + cols_,
+                       const_cast<float*>(rounded_.x) + r * cols_, to_bf16);
+    });
+  }
+
+  void interleave(const FloatRows& x) {
     const std::int64_t panel = table_.plain_panel;
     exec_.threads.parallel_for((rows_ + panel - 1) / panel, 4, [&](std::size_t begin, std::size_t end, int) {
       for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p)
-        table_.interleave({x_.as<float>() + p * panel * x_stride_, x_stride_}, cols_,
-                          static_cast<int>(std::min(panel, rows_ - p * panel)), panels_ + p * panel * cols_);
+        table_.interleave({x.x + p * panel * x.stride, x.stride}, cols_,
+                          static_cast<int>(std::min(panel, rows_ - p * panel)), x.panels + p * panel * cols_);
     });
   }
 
@@ -124,22 +166,34 @@ class Batch {
     const auto* tile = reinterpret_cast<const std::uint8_t*>(w.data()) + first_tile * tile_size;
     const int tiles = (live + kTile - 1) / kTile;
     if (is_plain(w.dtype())) {
-      const PlainRows rows = panels_ != nullptr ? PlainRows{panels_} : PlainRows{x_.as<float>(), x_stride_};
-      table_.plain_rows(w.dtype(), tile, tiles, rows, cols_, rows_, out);
+      table_.plain_rows(w.dtype(), tile, tiles, floats_.rows(), cols_, rows_, out);
+    } else if (in_floats(w)) {
+      float_step(w, tile, out, worker);
     } else if (from_packed()) {
-      table_.packed_rows(w.dtype(), tile, quantised_, task.corrections, rows_, out);
+      route_->packed_rows(w.dtype(), tile, quantised_, task.corrections, rows_, out);
     } else {
       UnpackedTile to[kQuantTiles];
       for (int t = 0; t < tiles; ++t) {
         to[t] = unpacked_.at(worker, t);
-        table_.unpack(w.dtype(), tile + t * tile_size, cols_, to[t]);
+        route_->unpack(w.dtype(), tile + t * tile_size, cols_, to[t]);
       }
-      table_.unpacked_rows(w.dtype(), to, tiles, quantised_, task.corrections, rows_, out);
+      route_->unpacked_rows(w.dtype(), to, tiles, quantised_, task.corrections, rows_, out);
     }
+  }
+
+  // A tile of a block format, decoded.
+  void float_step(const PackedMatrix& w, const std::uint8_t* tile, const OutTile& out, int worker) {
+    const FloatRows& x = w.activation() == ActivationFormat::kBf16 ? rounded_ : floats_;
+    if (rows_ <= table_.float_up_to)
+      return table_.float_rows(w.dtype(), tile, {x.x, x.stride}, cols_, rows_, out);
+    float* decoded = decoded_ + decoded_size() * static_cast<std::size_t>(worker);
+    table_.decode(w.dtype(), tile, cols_, decoded);
+    table_.plain_rows(DType::kF32, reinterpret_cast<const std::uint8_t*>(decoded), 1, x.rows(), cols_, rows_, out);
   }
 
   Exec& exec_;
   const KernelTable& table_;
+  const IntegerRoute* route_ = &table_.int16;
   TensorView x_;
   std::int64_t rows_, cols_, x_stride_;
   std::span<Task> tasks_;
@@ -147,7 +201,8 @@ class Batch {
   std::size_t kind_count_ = 0;
   std::size_t steps_ = 0;
   Activations quantised_;
-  float* panels_ = nullptr;  // x for plain formats, where they are multiplied in panels
+  FloatRows floats_, rounded_;  // x, and rounded to bfloat16
+  float* decoded_ = nullptr;    // a tile for each worker
   UnpackRoom unpacked_;
 };
 

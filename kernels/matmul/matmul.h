@@ -5,7 +5,8 @@
 // Block formats (Q4_0 ... Q6_K): every row of x is quantised in blocks of 32 to 16-bit integers with one
 // float32 scale; dot products inside a group (32, or 16 where the format has 16 weights a scale) are exact
 // integers; the groups are added in float32 with fused multiply-add in the order of k. Relative error of the
-// activations about 2e-5. Plain formats (F32, F16, BF16): float32 fused multiply-add over k in increasing
+// activations about 2e-5. set_activation() chooses other arithmetics for a matrix: 8-bit integers, bfloat16 or
+// float32 (then weights are decoded to float32: fused multiply-add over k in increasing order). Plain formats (F32, F16, BF16): float32 fused multiply-add over k in increasing
 // order.
 #pragma once
 
@@ -15,6 +16,7 @@
 
 #include "kernels/exec/exec.h"
 #include "kernels/exec/weight_arena.h"
+#include "kernels/matmul/activation_format.h"
 #include "memory/tensor/tensor.h"
 
 namespace consort {
@@ -48,6 +50,10 @@ class PackedMatrix {
   std::size_t bytes() const { return bytes_; }
   const std::byte* data() const { return data_; }
 
+  // What matmul() makes of x for this matrix; no meaning for plain formats.
+  ActivationFormat activation() const { return activation_; }
+  void set_activation(ActivationFormat a) { activation_ = a; }
+
   // Row `row` as float32, bit-equal to decoding the file's row (a tied embedding reads its rows from here).
   // REQUIRES: 0 <= row < rows(); out.size() == cols().
   void dequantize_row(std::int64_t row, std::span<float> out) const;
@@ -58,6 +64,7 @@ class PackedMatrix {
   std::int64_t cols_ = 0;
   std::size_t bytes_ = 0;
   DType dtype_ = DType::kF32;
+  ActivationFormat activation_ = ActivationFormat::kInt16;
 };
 
 // One product of a batch over the same activations (q, k and v; gate and up).
@@ -69,7 +76,7 @@ struct MatmulJob {
 
 // For every job: out[m][n] = sum over k of x[m][k] W[n][k] (+ bias[n]). x: f32 [M, K], rows may be strided.
 // x is quantised once for all jobs. Takes scratch from exec.scratch (about 2 M K bytes + 64 KiB a thread).
-// REQUIRES: K equal to every job's weights->cols(); no out overlaps x or another out. A row of x with a value
+// REQUIRES: K equal to every job's weights->cols(); block formats of one activation(); no out overlaps x or another out. A row of x with a value
 // that is not finite gives NaN or infinity in its outputs (never a normal-looking number) and harms no other
 // row.
 void matmul(Exec& exec, TensorView x, std::span<const MatmulJob> jobs);

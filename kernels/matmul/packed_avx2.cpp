@@ -7,8 +7,6 @@
 namespace consort::matmul_detail {
 namespace {
 
-constexpr std::size_t kPrefetchAhead = 2048;  // bytes; a block's arithmetic hides about 100 ns of memory
-
 // Sums over code vector C of a block.
 template <PackFormat F, int C, int Rows>
 inline __attribute__((always_inline)) void add_vector(const std::uint8_t* block,
@@ -46,7 +44,7 @@ void tile_rows(const std::uint8_t* tile, const Activations& x, const std::uint32
   const std::uint8_t* block = tile + header_bytes(F);
   for (std::int64_t b = 0; b < x.row_blocks; ++b) {
     for (int i = 0; i < block_bytes(F); i += 64)
-      _mm_prefetch(reinterpret_cast<const char*>(block) + kPrefetchAhead + i, _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(block) + kPrefetchAvx2 + i, _MM_HINT_T0);
     const ActivationBlock* xs[Rows];
 #pragma GCC unroll 4
     for (int m = 0; m < Rows; ++m) xs[m] = x.blocks + m * x.row_blocks + b;

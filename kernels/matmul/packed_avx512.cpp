@@ -217,8 +217,8 @@ inline void quantise_block(const float* x, const PanelToQuantise& p, std::int64_
   const bool finite = largest < 0x7f800000u;
   const bool zero = !finite || amax < kTiny;
   const std::int64_t at = b * p.rows + r;
-  p.scales[at] = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / kActivationMax;
-  const __m512 inverse = _mm512_set1_ps(zero ? 0.0f : kActivationMax / amax);
+  p.scales[at] = !finite ? __builtin_nanf("") : zero ? 0.0f : amax / p.most;
+  const __m512 inverse = _mm512_set1_ps(zero ? 0.0f : p.most / amax);
   const auto keep = static_cast<__mmask16>(zero ? 0 : 0xffff);
   auto* panel = reinterpret_cast<std::int32_t*>(p.blocks + b * p.rows) + r;
   for (int h = 0; h < 2; ++h) {
@@ -283,12 +283,18 @@ void unpacked_rows_avx512(DType type, const UnpackedTile* w, int tiles, const Ac
 }
 
 const KernelTable& avx512_kernels() {
-  static constexpr KernelTable table{.panel = kPanel,
-                                     .packed_up_to = 16,
-                                     .quantise = quantise,
-                                     .packed_rows = packed_rows_avx512,
-                                     .unpack = unpack_avx512,
-                                     .unpacked_rows = unpacked_rows_avx512,
+  static constexpr auto route = [](float most) {
+    return IntegerRoute{.most = most,
+                        .panel = kPanel,
+                        .packed_up_to = 16,
+                        .quantise = quantise,
+                        .packed_rows = packed_rows_avx512,
+                        .unpack = unpack_avx512,
+                        .unpacked_rows = unpacked_rows_avx512};
+  };
+  static constexpr KernelTable table{.int16 = route(kActivationMax),
+                                     .int8 = route(kActivationMax8),  // the high halves are zero
+                                     .decode = decode_scalar,
                                      .plain_rows = plain_rows_avx512};
   return table;
 }

@@ -300,6 +300,8 @@ ModelInfo decoder_info(const LoadContext& context, WeightLoader& loader, const D
   info.kv_bytes_per_token = static_cast<std::size_t>(info.layers) * 2 *
                             static_cast<std::size_t>(config.kv_heads * config.head_dim) * 2;
   info.weights_digest = loader.digest();
+  if (const ActivationFormat a = weights.head.activation(); a != ActivationFormat::kInt16)
+    info.weights_digest.append(":").append(activation_name(a));  // other numbers from one file
   return info;
 }
 

@@ -84,8 +84,8 @@ Result<DecoderWeights> load_decoder_tensors(WeightLoader& loader, const DecoderC
     CONSORT_CHECK_OK(load_attention(loader, config, parts, prefix, layer));
     CONSORT_CHECK_OK(load_feed_forward(loader, config, parts, prefix, layer));
   }
-  // Last: what memory is left for it.
-  if (vocab >= kSketchedVocabulary) weights.sketch = loader.sketch(head_name, weights.head);
+  // Last: what memory is left for it. It bounds products of 16-bit integers.
+  if (vocab >= kSketchedVocabulary && weights.head.activation() == ActivationFormat::kInt16) weights.sketch = loader.sketch(head_name, weights.head);
   return weights;
 }
 

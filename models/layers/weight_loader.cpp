@@ -54,7 +54,9 @@ Result<Matrix> WeightLoader::packed(PackedKind kind, const std::string& name, st
 }
 
 Result<PackedMatrix> WeightLoader::matrix(const std::string& name, std::int64_t rows, std::int64_t cols) {
-  return packed<PackedMatrix>(PackedKind::kMatrix, name, rows, cols);
+  CONSORT_TRY(matrix, packed<PackedMatrix>(PackedKind::kMatrix, name, rows, cols));
+  matrix.set_activation(context_->activations);
+  return matrix;
 }
 
 Result<Int16Matrix> WeightLoader::int16_matrix(const std::string& name, std::int64_t rows,

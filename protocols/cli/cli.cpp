@@ -51,6 +51,10 @@ void add_global_options(Command app, Options& o) {
   app.add_option("--precision", o.precision,
                  "encoders with float weights: file (float32 products, the default) | int16 (faster)")
       .type_name("PRECISION");
+  app.add_option("--activations", o.activations,
+                 "language models with quantised weights: int16 (the default) | int8 (faster, less exact) | bf16 | "
+                 "float32 (slower)")
+      .type_name("TYPE");
   app.add_option("--packed-cache", o.packed_cache,
                  "packed weights kept in DIR/packed of the weights' folder: on (the default) | off | check (compare "
                  "their digests at every load)")

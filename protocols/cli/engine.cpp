@@ -134,6 +134,7 @@ Status Engine::Impl::start_models() {
     CONSORT_TRY(path, catalogue.resolve(id));
     ModelPlace place{path, "", ""};
     if (context.options.precision == "int16") place.precision = Precision::kInt16;
+    place.activations = *activation_of(context.options.activations);
     if (const CatalogueEntry* e = catalogue.find(id)) {
       place.query_prefix = e->query_prefix;
       place.document_prefix = e->document_prefix;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "kernels/exec/thread_pool.h"
+#include "kernels/matmul/activation_format.h"
 #include "scheduler/value/value.h"
 
 namespace consort {
@@ -71,6 +72,7 @@ Status read_member(const std::string& key, const Value& v, Options& o, const std
   if (key == "dataDir") return read_text(v, o.data_dir, file, at);
   if (key == "device") return read_text(v, o.device, file, at);
   if (key == "precision") return read_text(v, o.precision, file, at);
+  if (key == "activations") return read_text(v, o.activations, file, at);
   if (key == "packedCache") return read_text(v, o.packed_cache, file, at);
   if (key == "memoryLimit") return read_bytes(v, o.memory_limit, file, at);
   if (key == "kvBudget") return read_bytes(v, o.kv_budget, file, at);
@@ -150,6 +152,10 @@ Status resolve_options(Options& o) {
   if (o.precision != "file" && o.precision != "int16")
     return fail(ErrorKind::kUsage, "precision '" + o.precision + "' is not known", "--precision",
                 "use --precision file or --precision int16");
+  if (o.activations.empty()) o.activations = "int16";
+  if (!activation_of(o.activations))
+    return fail(ErrorKind::kUsage, "activations '" + o.activations + "' are not known", "--activations",
+                "use --activations int16, int8, bf16 or float32");
   if (o.packed_cache.empty()) o.packed_cache = "on";
   if (o.packed_cache != "on" && o.packed_cache != "off" && o.packed_cache != "check")
     return fail(ErrorKind::kUsage, "packed cache '" + o.packed_cache + "' is not known", "--packed-cache",

@@ -12,7 +12,7 @@ namespace consort {
 
 struct Options {
   // As given on the command line (empty or unset: not given).
-  std::string config_file, data_dir, models_dir, device = "", isa, precision, packed_cache, log_level = "warn", bus;
+  std::string config_file, data_dir, models_dir, device = "", isa, precision, activations, packed_cache, log_level = "warn", bus;
   int threads = 0;  // 0 = all usable cores
   std::optional<std::uint64_t> seed;
   bool json = false, quiet = false;

@@ -19,10 +19,10 @@ std::string known_architectures() {
 }
 
 // On the lane: packing uses its compute threads.
-Status load_weights(const Architecture& arch, Precision precision, PackedCache* packed, LoadedModel& out,
+Status load_weights(const Architecture& arch, const ModelPlace& place, PackedCache* packed, LoadedModel& out,
                     Lane& lane) {
   const auto load = [&](Exec& exec) -> Result<bool> {
-    LoadContext context{exec, lane.pool(), out.id, precision, packed};
+    LoadContext context{exec, lane.pool(), out.id, place.precision, packed, place.activations};
     if (arch.load_model != nullptr) {
       CONSORT_TRY(model, arch.load_model(out.source, context));
       out.model = std::move(model);
@@ -77,7 +77,7 @@ ModelLoader make_model_loader(std::function<Result<ModelPlace>(const std::string
                   fmt::format("no architecture '{}' in this build", out.source->architecture()), place.path,
                   "this build has " + known_architectures());
     CONSORT_CHECK_OK(load_texts(*arch, out));
-    CONSORT_CHECK_OK(load_weights(*arch, place.precision, packed.get(), out, lane));
+    CONSORT_CHECK_OK(load_weights(*arch, place, packed.get(), out, lane));
     out.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return out;
   };

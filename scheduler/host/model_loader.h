@@ -38,6 +38,7 @@ struct ModelPlace {
   std::string path;  // for open_weights()
   std::string query_prefix, document_prefix;
   Precision precision = Precision::kFile;
+  ActivationFormat activations = ActivationFormat::kInt16;
 };
 // `resolve`: from a catalogue id or path to a place. Errors: kNotFound with what to do. `packed`: where weights
 // packed by earlier loads are found and left, or null: every load packs them.

@@ -115,7 +115,9 @@ TEST(Replay, WithTheBusPausedNoModelCallCompletes) {
   ASSERT_TRUE(stuck->problem);
   EXPECT_EQ(stuck->problem->type, "urn:consort:error:timeout") << stuck->problem->detail;
   for (const TraceSpan& span : stuck->trace.spans)
-    if (span.kind.starts_with("call:")) EXPECT_NE(span.status, "finished") << span.path;
+    if (span.kind.starts_with("call:")) {
+      EXPECT_NE(span.status, "finished") << span.path;
+    }
   EXPECT_EQ(process.engine().channel().stats().delivered, delivered);
   process.engine().channel().resume();
   EXPECT_EQ(process.digest(11), digest);

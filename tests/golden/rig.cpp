@@ -75,7 +75,7 @@ std::vector<std::int32_t> ints_of(const WeightSource& source, const std::string&
   return copy_of<std::int32_t>(source, name, DType::kI32);
 }
 
-Rig::Rig(const std::string& id, int threads, Precision precision) {
+Rig::Rig(const std::string& id, int threads, Precision precision, ActivationFormat activations) {
   pool_ = value_or_throw(DevicePool::create_cpu(std::size_t{6} << 30));
   threads_ = std::make_unique<ThreadPool>(threads);
   scratch_ = std::make_unique<ScratchArena>(*pool_, Owner{"activations", "golden"});
@@ -86,7 +86,7 @@ Rig::Rig(const std::string& id, int threads, Precision precision) {
   source_ = std::move(*source);
   const Architecture* architecture = find_architecture(*source_);
   if (architecture == nullptr) throw std::runtime_error("no architecture is known for the weights of " + id);
-  LoadContext context{*exec_, *pool_, id, precision};
+  LoadContext context{*exec_, *pool_, id, precision, nullptr, activations};
   if (architecture->load_network != nullptr) {
     const bool reads_text = std::ifstream(model_path(id) + "/tokenizer.json").good();
     if (reads_text) tokenizer_ = value_or_throw(load_tokenizer(*source_));

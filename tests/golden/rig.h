@@ -28,7 +28,8 @@ std::vector<std::int32_t> ints_of(const WeightSource& source, const std::string&
 class Rig {
  public:
   // Throws std::runtime_error with a message that names the model and how to get it.
-  explicit Rig(const std::string& id, int threads = 2, Precision precision = Precision::kFile);
+  explicit Rig(const std::string& id, int threads = 2, Precision precision = Precision::kFile,
+               ActivationFormat activations = ActivationFormat::kInt16);
   ~Rig();
 
   Model& model() { return *model_; }

@@ -119,6 +119,9 @@ Result<Arithmetic> arithmetic_of(const CliContext& c, const std::string& model) 
   }
   // An encoder's embedding may stay in floats beside quantised products.
   const bool integers = 4 * quantised > all;
+  const ActivationFormat activation = *activation_of(c.options.activations);
+  if (integers && source->architecture() != "bert" && activation == ActivationFormat::kInt8) return Arithmetic::kInt8;
+  if (integers && source->architecture() != "bert" && activation != ActivationFormat::kInt16) return Arithmetic::kFloat32;
   return integers || c.options.precision == "int16" ? Arithmetic::kInt16 : Arithmetic::kFloat32;
 }
 

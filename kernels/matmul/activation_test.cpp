@@ -1,0 +1,148 @@
+// The other arithmetics of block formats: the same bits for every instruction set and every number of rows, within
+// the bound of the reference, and each as exact as it says.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernels/matmul/matmul.h"
+#include "kernels/matmul/random_weights.h"
+#include "kernels/matmul/reference.h"
+
+namespace consort {
+namespace {
+
+constexpr DType kFormats[] = {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
+                              DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+constexpr ActivationFormat kActivations[] = {ActivationFormat::kInt16, ActivationFormat::kInt8,
+                                             ActivationFormat::kBf16, ActivationFormat::kFloat32};
+constexpr std::int64_t kCols = 512, kOutputs = 70, kRows = 29;
+
+class Activations : public ::testing::Test {
+ protected:
+  PackedMatrix packed(DType type, ActivationFormat format) {
+    CaseRandom random(5);
+    auto bytes = random_weights(type, kOutputs, kCols, random);
+    auto w = PackedMatrix::pack(arena_, exec_, make_view(bytes.data(), type, {kOutputs, kCols})).value();
+    w.set_activation(format);
+    return w;
+  }
+  std::vector<float> product(const std::vector<float>& x, const PackedMatrix& w, Isa isa) {
+    const auto rows = std::ssize(x) / kCols;
+    std::vector<float> out(static_cast<std::size_t>(rows * kOutputs), std::numeric_limits<float>::quiet_NaN());
+    Exec exec{threads_, scratch_, isa};
+    matmul(exec, view(x), w, make_view(out.data(), DType::kF32, {rows, kOutputs}));
+    return out;
+  }
+  static TensorView view(const std::vector<float>& x) {
+    return make_view(const_cast<float*>(x.data()), DType::kF32, {std::ssize(x) / kCols, kCols});
+  }
+  static std::vector<float> rows_of(const std::vector<float>& x, std::int64_t first, std::int64_t count) {
+    return {x.begin() + first * kCols, x.begin() + (first + count) * kCols};
+  }
+  std::vector<Isa> isas() {
+    std::vector<Isa> found;
+    for (Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512})
+      if (isa_supported(isa)) found.push_back(isa);
+    return found;
+  }
+
+  std::unique_ptr<DevicePool> pool_ = DevicePool::create_cpu(std::size_t{256} << 20).value();
+  WeightArena arena_ = WeightArena::create(*pool_, {"weights", "test"}).value();
+  ThreadPool threads_{2};
+  ScratchArena scratch_{*pool_, {"activations", "test"}};
+  Exec exec_{threads_, scratch_};
+};
+
+TEST_F(Activations, AreTheSameForEveryInstructionSetAndNumberOfRows) {
+  for (const DType type : kFormats)
+    for (const ActivationFormat format : kActivations) {
+      const PackedMatrix w = packed(type, format);
+      CaseRandom random(6);
+      const auto x = random.normals(kRows * kCols);
+      const auto all = product(x, w, Isa::kScalar);
+      for (const Isa isa : isas())
+        for (const std::int64_t count : {1, 2, 3, 4, 5, 6, 7, 9, 12, 29}) {
+          const auto some = product(rows_of(x, kRows - count, count), w, isa);
+          ASSERT_EQ(0, std::memcmp(some.data(), all.data() + (kRows - count) * kOutputs, some.size() * sizeof(float)))
+              << dtype_name(type) << " " << activation_name(format) << " " << isa_name(isa) << " " << count << " rows";
+        }
+    }
+}
+
+TEST_F(Activations, StayWithinTheBoundOfTheReference) {
+  for (const DType type : kFormats)
+    for (const ActivationFormat format : kActivations) {
+      const PackedMatrix w = packed(type, format);
+      CaseRandom random(7);
+      auto x = random.normals(5 * kCols);
+      for (std::size_t i = 0; i < x.size(); i += 37) x[i] *= 100;  // what a scale for 32 has to bear
+      std::vector<float> expected(5 * kOutputs), bound(expected.size());
+      matmul_reference(view(x), w, nullptr, expected.data(), bound.data());
+      const auto out = product(x, w, exec_.isa);
+      double worst = 0, size = 0;
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        ASSERT_LE(std::fabs(out[i] - expected[i]), bound[i]) << dtype_name(type) << " " << activation_name(format);
+        worst = std::max(worst, std::fabs(double{out[i]} - expected[i]));
+        size = std::max(size, std::fabs(double{expected[i]}));
+      }
+      const double allowed = format == ActivationFormat::kInt8   ? 0.03
+                             : format == ActivationFormat::kBf16 ? 0.01
+                             : format == ActivationFormat::kInt16 ? 1e-4
+                                                                  : 1e-5;
+      EXPECT_LT(worst / size, allowed) << dtype_name(type) << " " << activation_name(format);
+      if (format == ActivationFormat::kInt8) {
+        EXPECT_GT(worst / size, 1e-4);  // else it is not what it says
+      }
+    }
+}
+
+TEST_F(Activations, NotANumberStaysInItsRow) {
+  for (const DType type : kFormats)
+    for (const ActivationFormat format : kActivations) {
+      const PackedMatrix w = packed(type, format);
+      CaseRandom random(8);
+      const auto clean = random.normals(7 * kCols);
+      for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+        auto x = clean;
+        x[2 * kCols + 77] = bad;
+        for (const Isa isa : isas()) {
+          const auto good = product(clean, w, isa), out = product(x, w, isa);
+          for (std::size_t i = 0; i < out.size(); ++i)
+            if (i / kOutputs == 2) {
+              ASSERT_FALSE(std::isfinite(out[i])) << dtype_name(type) << " " << activation_name(format);
+            } else {
+              ASSERT_EQ(out[i], good[i]);
+            }
+        }
+      }
+    }
+}
+
+TEST_F(Activations, PlainWeightsInTheSameCallKeepTheirFloats) {
+  CaseRandom random(9);
+  auto bytes = random_weights(DType::kF32, kOutputs, kCols, random);
+  const auto plain =
+      PackedMatrix::pack(arena_, exec_, make_view(bytes.data(), DType::kF32, {kOutputs, kCols})).value();
+  for (const ActivationFormat format : kActivations) {
+    const PackedMatrix w = packed(DType::kQ4_1, format);
+    for (const std::int64_t rows : {1, 3, 8}) {
+      const auto x = random.normals(rows * kCols);
+      std::vector<float> a(static_cast<std::size_t>(rows * kOutputs)), b(a.size());
+      const MatmulJob jobs[] = {{&w, make_view(a.data(), DType::kF32, {rows, kOutputs})},
+                                {&plain, make_view(b.data(), DType::kF32, {rows, kOutputs})}};
+      matmul(exec_, view(x), jobs);
+      EXPECT_EQ(a, product(x, w, exec_.isa)) << activation_name(format) << rows;
+      EXPECT_EQ(b, product(x, plain, exec_.isa)) << activation_name(format) << rows;
+    }
+  }
+}
+
+TEST(ActivationFormat, NamesGoBothWays) {
+  for (const ActivationFormat format : kActivations) EXPECT_EQ(activation_of(activation_name(format)), format);
+  EXPECT_FALSE(activation_of("int4"));
+}
+
+}  // namespace
+}  // namespace consort
