@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "kernels/matmul/avx2_parts.h"
 #include "kernels/matmul/avx512_parts.h"
 #include "kernels/matmul/codes_avx512.h"
 
@@ -76,8 +77,9 @@ inline __attribute__((always_inline)) void dot4(__m512i& sum, __m512i codes, con
 // acc[0, N) += one block times the N rows of a panel of x, whose entries begin at `at`. The panel's bytes lie
 // as [code vector][high, low][row][4 columns]: what a code vector meets is one cache line. A vector of codes
 // is made when it is needed and serves all rows; `kParts` chains for each half of the activations of each row
-// (8 rows: 16 chains, 4 rows: 16, fewer: 8 to 4) hide the five cycles of a product.
-template <PackFormat F, int N, typename Block>
+// (8 rows: 16 chains, 4 rows: 16, fewer: 8 to 4) hide the five cycles of a product. Without `High` the high halves
+// are known to be zero (activations of 8 bits).
+template <PackFormat F, bool High, int N, typename Block>
 inline __attribute__((always_inline)) void add_block(const Block& block, const Activations& x,
                                                      const std::uint32_t* corrections, std::int64_t at,
                                                      __m512* acc) {
@@ -96,7 +98,7 @@ inline __attribute__((always_inline)) void add_block(const Block& block, const A
       const int c = g * kCodes + i / kParts + i % kParts * (kCodes / kParts);
       const __m512i codes = block.codes(c);
       for (int m = 0; m < N; ++m) {
-        dot4(high[i % kParts][m], codes, rows + 4 * ((2 * c) * N + m));
+        if constexpr (High) dot4(high[i % kParts][m], codes, rows + 4 * ((2 * c) * N + m));
         dot4(low[i % kParts][m], codes, rows + 4 * ((2 * c + 1) * N + m));
       }
     }
@@ -104,10 +106,11 @@ inline __attribute__((always_inline)) void add_block(const Block& block, const A
     block.scale(g, scale, minimum);
     for (int m = 0; m < N; ++m) {
       if constexpr (kParts == 2) {
-        high[0][m] = _mm512_add_epi32(high[0][m], high[1][m]);
+        if constexpr (High) high[0][m] = _mm512_add_epi32(high[0][m], high[1][m]);
         low[0][m] = _mm512_add_epi32(low[0][m], low[1][m]);
       }
-      const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high[0][m], 8), low[0][m]));
+      if constexpr (High) low[0][m] = _mm512_add_epi32(_mm512_slli_epi32(high[0][m], 8), low[0][m]);
+      const __m512 sum = _mm512_cvtepi32_ps(low[0][m]);
       acc[m] = _mm512_fmadd_ps(sum, _mm512_mul_ps(scale, _mm512_set1_ps(x.scales[at + m])), acc[m]);
       if constexpr (F.affine) {
         const float correction = __builtin_bit_cast(float, corrections[(at + m) * F.groups + g]);
@@ -127,7 +130,7 @@ inline __attribute__((always_inline)) void store_rows(__m512* acc, std::int64_t 
 }
 
 // One panel: rows [row, row + Rows) of x, row a multiple of the panel's eight.
-template <PackFormat F, int Rows>
+template <PackFormat F, bool High, int Rows>
 void packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
                  std::int64_t row, const OutTile& out) {
   __m512 acc[Rows];
@@ -139,14 +142,14 @@ void packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint
     for (int i = 0; i < unit_blocks(F); ++i, tile += block_bytes(F), at += Rows) {
       for (int line = 0; line < block_bytes(F); line += 64)
         _mm_prefetch(tile + kPrefetchAhead + line, _MM_HINT_T0);
-      add_block<F, Rows>(PackedBlock<F>{tile, header}, x, corrections, at, acc);
+      add_block<F, High, Rows>(PackedBlock<F>{tile, header}, x, corrections, at, acc);
     }
   }
   store_rows<Rows>(acc, row, out);
 }
 
 // The same from an unpacked tile.
-template <PackFormat F, int Rows>
+template <PackFormat F, bool High, int Rows>
 void unpacked_panel(const UnpackedTile& tile, const Activations& x, const std::uint32_t* corrections,
                     std::int64_t row, const OutTile& out) {
   __m512 acc[Rows];
@@ -155,7 +158,7 @@ void unpacked_panel(const UnpackedTile& tile, const Activations& x, const std::u
   const float *scales = tile.scales, *minimums = tile.minimums;
   std::int64_t at = row * x.row_blocks;
   for (std::int64_t b = 0; b < x.row_blocks; ++b, at += Rows) {
-    add_block<F, Rows>(UnpackedBlock<F>{codes, scales, minimums}, x, corrections, at, acc);
+    add_block<F, High, Rows>(UnpackedBlock<F>{codes, scales, minimums}, x, corrections, at, acc);
     codes += 512;
     scales += F.groups * kTile;
     minimums += F.groups * kTile;
@@ -164,25 +167,25 @@ void unpacked_panel(const UnpackedTile& tile, const Activations& x, const std::u
 }
 
 // All rows, a panel at a time; the tile stays in the first cache.
-template <PackFormat F>
+template <PackFormat F, bool High>
 void all_packed_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
                      std::int64_t rows, const OutTile& out) {
-  static constexpr decltype(&packed_rows<F, 1>) kByRows[] = {
-      packed_rows<F, 1>, packed_rows<F, 2>, packed_rows<F, 3>, packed_rows<F, 4>,
-      packed_rows<F, 5>, packed_rows<F, 6>, packed_rows<F, 7>, packed_rows<F, 8>};
+  static constexpr decltype(&packed_rows<F, High, 1>) kByRows[] = {
+      packed_rows<F, High, 1>, packed_rows<F, High, 2>, packed_rows<F, High, 3>, packed_rows<F, High, 4>,
+      packed_rows<F, High, 5>, packed_rows<F, High, 6>, packed_rows<F, High, 7>, packed_rows<F, High, 8>};
   std::int64_t m = 0;
-  for (; m + 8 < rows; m += 8) packed_rows<F, 8>(tile, x, corrections, m, out);
+  for (; m + 8 < rows; m += 8) packed_rows<F, High, 8>(tile, x, corrections, m, out);
   kByRows[rows - m - 1](tile, x, corrections, m, out);
 }
 
-template <PackFormat F>
+template <PackFormat F, bool High>
 void all_unpacked_rows(const UnpackedTile& tile, const Activations& x, const std::uint32_t* corrections,
                        std::int64_t rows, const OutTile& out) {
-  static constexpr decltype(&unpacked_panel<F, 1>) kByRows[] = {
-      unpacked_panel<F, 1>, unpacked_panel<F, 2>, unpacked_panel<F, 3>, unpacked_panel<F, 4>,
-      unpacked_panel<F, 5>, unpacked_panel<F, 6>, unpacked_panel<F, 7>, unpacked_panel<F, 8>};
+  static constexpr decltype(&unpacked_panel<F, High, 1>) kByRows[] = {
+      unpacked_panel<F, High, 1>, unpacked_panel<F, High, 2>, unpacked_panel<F, High, 3>, unpacked_panel<F, High, 4>,
+      unpacked_panel<F, High, 5>, unpacked_panel<F, High, 6>, unpacked_panel<F, High, 7>, unpacked_panel<F, High, 8>};
   std::int64_t m = 0;
-  for (; m + 8 < rows; m += 8) unpacked_panel<F, 8>(tile, x, corrections, m, out);
+  for (; m + 8 < rows; m += 8) unpacked_panel<F, High, 8>(tile, x, corrections, m, out);
   kByRows[rows - m - 1](tile, x, corrections, m, out);
 }
 
@@ -238,14 +241,13 @@ void quantise(const PanelToQuantise& p, std::int64_t first, std::int64_t last) {
     for (int r = 0; r < p.rows; ++r) quantise_block(p.x + r * p.x_stride + b * kBlock, p, b, r);
 }
 
-}  // namespace
-
+template <bool High>
 void packed_rows_avx512(DType type, const std::uint8_t* tile, const Activations& x,
                         const std::uint32_t* corrections, std::int64_t rows, const OutTile& out) {
   switch (type) {
 #define CONSORT_CASE(name, format) \
   case DType::name:                \
-    return all_packed_rows<format>(tile, x, corrections, rows, out);
+    return all_packed_rows<format, High>(tile, x, corrections, rows, out);
     CONSORT_PACK_FORMATS(CONSORT_CASE)
 #undef CONSORT_CASE
     default:
@@ -265,14 +267,15 @@ void unpack_avx512(DType type, const std::uint8_t* tile, std::int64_t cols, cons
   }
 }
 
+template <bool High>
 void unpacked_rows_avx512(DType type, const UnpackedTile* w, int tiles, const Activations& x,
                           const std::uint32_t* corrections, std::int64_t rows, const OutTile& out) {
   const PackFormat f = pack_format(type);
   const auto run = f.groups == 1
-                       ? (f.affine ? all_unpacked_rows<PackFormat{.bits = 8, .groups = 1, .affine = true}>
-                                   : all_unpacked_rows<PackFormat{.bits = 8, .groups = 1}>)
-                       : (f.affine ? all_unpacked_rows<PackFormat{.bits = 8, .groups = 2, .affine = true}>
-                                   : all_unpacked_rows<PackFormat{.bits = 8, .groups = 2}>);
+                       ? (f.affine ? all_unpacked_rows<PackFormat{.bits = 8, .groups = 1, .affine = true}, High>
+                                   : all_unpacked_rows<PackFormat{.bits = 8, .groups = 1}, High>)
+                       : (f.affine ? all_unpacked_rows<PackFormat{.bits = 8, .groups = 2, .affine = true}, High>
+                                   : all_unpacked_rows<PackFormat{.bits = 8, .groups = 2}, High>);
   for (int t = 0; t < tiles; ++t) {
     OutTile one = out;
     one.out += kTile * t;
@@ -282,19 +285,27 @@ void unpacked_rows_avx512(DType type, const UnpackedTile* w, int tiles, const Ac
   }
 }
 
+}  // namespace
+
 const KernelTable& avx512_kernels() {
-  static constexpr auto route = [](float most) {
-    return IntegerRoute{.most = most,
-                        .panel = kPanel,
-                        .packed_up_to = 16,
-                        .quantise = quantise,
-                        .packed_rows = packed_rows_avx512,
-                        .unpack = unpack_avx512,
-                        .unpacked_rows = unpacked_rows_avx512};
-  };
-  static constexpr KernelTable table{.int16 = route(kActivationMax),
-                                     .int8 = route(kActivationMax8),  // the high halves are zero
-                                     .decode = decode_scalar,
+  static constexpr IntegerRoute halves{.panel = kPanel,
+                                       .packed_up_to = 16,
+                                       .quantise = quantise,
+                                       .packed_rows = packed_rows_avx512<true>,
+                                       .unpack = unpack_avx512,
+                                       .unpacked_rows = unpacked_rows_avx512<true>};
+  static constexpr IntegerRoute bytes{.most = kActivationMax8,
+                                      .panel = kPanel,
+                                      .packed_up_to = 16,
+                                      .quantise = quantise,
+                                      .packed_rows = packed_rows_avx512<false>,
+                                      .unpack = unpack_avx512,
+                                      .unpacked_rows = unpacked_rows_avx512<false>};
+  static constexpr KernelTable table{.int16 = halves,
+                                     .int8 = bytes,
+                                     .float_up_to = kPackedAvx2,
+                                     .decode = decode_avx2,
+                                     .float_rows = float_rows_avx2,
                                      .plain_rows = plain_rows_avx512};
   return table;
 }

@@ -258,6 +258,27 @@ class Numbers(Case):
             self.assertAlmostEqual(dot(v, v), 1, delta=1e-4)
         self.assertGreater(dot(out[0], out[1]), dot(out[0], out[2]) + 0.3)
 
+    def test_activations(self):
+        # Each arithmetic has its own numbers, near the others', and does not depend on instruction sets or threads.
+        self.write("ids.json", [[1, 504, 3426, 284, 260, 20933, 28]])
+        last = {}
+        for kind in ("int16", "int8", "bf16", "float32"):
+            outs = []
+            for more in (("--threads", 1), ("--threads", 2, "--isa", "avx2")):
+                self.run_("logits", "--model", SMOLLM, "--ids-file", "ids.json", "--out", "out.safetensors", "--activations",
+                          kind, *more)
+                outs.append(safetensors(self.path / "out.safetensors")["0.last"][1])
+            self.assertEqual(*outs, kind)
+            last[kind] = outs[0]
+        worst = {kind: max(abs(a - b) for a, b in zip(last[kind], last["float32"])) for kind in last}
+        self.assertLess(worst["int16"], 0.05)
+        self.assertLess(worst["int16"] * 3, worst["bf16"])
+        self.assertLess(worst["bf16"], worst["int8"])
+        self.assertLess(worst["int8"], 5)
+        done = self.run_("logits", "--model", SMOLLM, "--ids-file", "ids.json", "--out", "o", "--activations", "int4",
+                         expect=2)
+        self.assertIn(b"use --activations int16, int8, bf16 or float32", done.stderr)
+
     def test_logits(self):
         prompts = [[1, 504, 3426], [1, 19161]]
         self.write("ids.json", prompts)
