@@ -15,6 +15,8 @@
 #include <span>
 #include <vector>
 
+#include "memory/base/huge_pages.h"
+
 namespace consort {
 
 // out[r] = sum_i query[i] * codes[r * n + i] for `rows` rows. REQUIRES: the sums fit 32 bits.
@@ -44,7 +46,7 @@ class RowCodes {
 
  private:
   std::size_t dimension_;
-  std::vector<std::int8_t> codes_;  // [size, dimension]
+  HugeVector<std::int8_t> codes_;   // [size, dimension]
   std::vector<float> scales_;       // s
   std::vector<double> rests_;       // at least |r|
   std::vector<double> norms_;       // at least |v|

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "memory/base/huge_pages.h"
 #include "memory/retrieval/item.h"
 #include "memory/retrieval/row_codes.h"
 #include "memory/retrieval/token_vectors.h"
@@ -68,7 +69,7 @@ class VectorIndex {
   double score_of(std::span<const float> query, double scale, std::size_t row, DotFunction dot) const;
   double query_scale(std::span<const float> query) const;
   VectorSpace space_;
-  std::vector<float> values_;                              // size() * dimension
+  HugeVector<float> values_;                               // size() * dimension
   std::vector<float> inverse_norms_;                       // for cosine
   RowCodes codes_;                                         // of the rows
   std::vector<std::uint32_t> slots_;                       // of each row
