@@ -26,6 +26,8 @@ constexpr std::size_t kPagesOfAState = 2;
 constexpr std::size_t kHeldOfRewinding = 2;
 constexpr double kLeastProbability = 1e-38;  // of a byte that no cover allows
 constexpr double kDoubtful = 0.01;  // of the bound: a byte with less may owe that to what was pruned
+// Bytes that are not doubted after a doubt without reason: what looks like noise may be noise.
+constexpr int kTrusted = 32;
 constexpr std::size_t kPast = 256;  // more than a word is long
 
 // The tokens that a guessed text is cut into, computed as one slice before the covers need them.
@@ -220,6 +222,7 @@ class ByteSessionRun final : public Run {
     for (const StrandPoint& point : strand->trail) live_.hold(point.ids);
     return strand;
   }
+
   // Where the strand stands, before its next byte.
   void keep_point(RunHost& host, Strand& strand) {
     if (job_.rewind == 0 || !counting_) return;
@@ -309,7 +312,9 @@ class ByteSessionRun final : public Run {
       strand.text.push_back(byte);
       strand.written += counting_ ? 1 : 0;
       strand.owes_row = true;
-      if (step.probability > kDoubtful * job_.cover.prune)
+      const double least = strand.trusted > 0 ? 0 : kDoubtful * job_.cover.prune;
+      strand.trusted = std::max(0, strand.trusted - 1);
+      if (step.probability > least)
         count(strand, log_p);
       else
         cover_again(host, strand, Recount{log_p});
@@ -379,7 +384,10 @@ class ByteSessionRun final : public Run {
 
   void settle_byte(Strand& strand) const {
     const std::optional<Recount> r = std::exchange(strand.recount, {});
-    if (r) count(strand, std::max(r->live, std::min(0.0, r->again - r->earlier)));
+    if (!r) return;
+    const double found = std::max(r->live, std::min(0.0, r->again - r->earlier));
+    if (found < r->live + std::log(2.0)) strand.trusted = kTrusted;
+    count(strand, found);
   }
 
   // The model has no token for a byte: the text stands as it is.

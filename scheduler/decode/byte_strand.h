@@ -35,7 +35,8 @@ struct Strand {
         trail(from.trail),
         text(from.text),
         past(from.past),
-        written(from.written) {}
+        written(from.written),
+        trusted(from.trusted) {}
 
   std::unique_ptr<ByteCover> cover;
   std::map<ByteCover::Handle, int> ids;
@@ -46,6 +47,7 @@ struct Strand {
   std::string queue;              // not taken yet
   int healing = 0;                // bytes of the queue that are covered again
   std::optional<Recount> recount;
+  int trusted = 0;                // bytes that are taken to be as likely as the covers say, above 0
   bool owes_row = false;          // the distribution behind its last byte is not known yet
   double logprob = 0, kept = 1;   // of this letter's bytes
   bool idle() const { return cover->ready() && queue.empty(); }
