@@ -3,11 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 
-#include "kernels/matmul/matmul.h"
-#include "kernels/matmul/random_weights.h"
+#include "kernels/matmul/matmul_rig.h"
 #include "kernels/matmul/reference.h"
 
 namespace consort {
@@ -19,40 +17,20 @@ constexpr ActivationFormat kActivations[] = {ActivationFormat::kInt16, Activatio
                                              ActivationFormat::kBf16, ActivationFormat::kFloat32};
 constexpr std::int64_t kCols = 512, kOutputs = 70, kRows = 29;
 
-class Activations : public ::testing::Test {
+class Activations : public MatmulRig {
  protected:
   PackedMatrix packed(DType type, ActivationFormat format) {
-    CaseRandom random(5);
-    auto bytes = random_weights(type, kOutputs, kCols, random);
-    auto w = PackedMatrix::pack(arena_, exec_, make_view(bytes.data(), type, {kOutputs, kCols})).value();
+    PackedMatrix w = MatmulRig::packed(type, kOutputs, kCols, 5);
     w.set_activation(format);
     return w;
   }
   std::vector<float> product(const std::vector<float>& x, const PackedMatrix& w, Isa isa) {
-    const auto rows = std::ssize(x) / kCols;
-    std::vector<float> out(static_cast<std::size_t>(rows * kOutputs), std::numeric_limits<float>::quiet_NaN());
-    Exec exec{threads_, scratch_, isa};
-    matmul(exec, view(x), w, make_view(out.data(), DType::kF32, {rows, kOutputs}));
-    return out;
+    return MatmulRig::product(x, std::ssize(x) / kCols, w, isa);
   }
-  static TensorView view(const std::vector<float>& x) {
-    return make_view(const_cast<float*>(x.data()), DType::kF32, {std::ssize(x) / kCols, kCols});
-  }
+  static TensorView view(const std::vector<float>& x) { return MatmulRig::view(x, std::ssize(x) / kCols, kCols); }
   static std::vector<float> rows_of(const std::vector<float>& x, std::int64_t first, std::int64_t count) {
     return {x.begin() + first * kCols, x.begin() + (first + count) * kCols};
   }
-  std::vector<Isa> isas() {
-    std::vector<Isa> found;
-    for (Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512})
-      if (isa_supported(isa)) found.push_back(isa);
-    return found;
-  }
-
-  std::unique_ptr<DevicePool> pool_ = DevicePool::create_cpu(std::size_t{256} << 20).value();
-  WeightArena arena_ = WeightArena::create(*pool_, {"weights", "test"}).value();
-  ThreadPool threads_{2};
-  ScratchArena scratch_{*pool_, {"activations", "test"}};
-  Exec exec_{threads_, scratch_};
 };
 
 TEST_F(Activations, AreTheSameForEveryInstructionSetAndNumberOfRows) {
@@ -65,7 +43,7 @@ TEST_F(Activations, AreTheSameForEveryInstructionSetAndNumberOfRows) {
       for (const Isa isa : isas())
         for (const std::int64_t count : {1, 2, 3, 4, 5, 6, 7, 9, 12, 29}) {
           const auto some = product(rows_of(x, kRows - count, count), w, isa);
-          ASSERT_EQ(0, std::memcmp(some.data(), all.data() + (kRows - count) * kOutputs, some.size() * sizeof(float)))
+          ASSERT_TRUE(same_bits(some.data(), all.data() + (kRows - count) * kOutputs, some.size()))
               << dtype_name(type) << " " << activation_name(format) << " " << isa_name(isa) << " " << count << " rows";
         }
     }
@@ -122,9 +100,7 @@ TEST_F(Activations, NotANumberStaysInItsRow) {
 
 TEST_F(Activations, PlainWeightsInTheSameCallKeepTheirFloats) {
   CaseRandom random(9);
-  auto bytes = random_weights(DType::kF32, kOutputs, kCols, random);
-  const auto plain =
-      PackedMatrix::pack(arena_, exec_, make_view(bytes.data(), DType::kF32, {kOutputs, kCols})).value();
+  const PackedMatrix plain = MatmulRig::packed(DType::kF32, kOutputs, kCols, 9);
   for (const ActivationFormat format : kActivations) {
     const PackedMatrix w = packed(DType::kQ4_1, format);
     for (const std::int64_t rows : {1, 3, 8}) {

@@ -7,8 +7,6 @@ namespace consort::matmul_detail {
 
 static constexpr int kPackedAvx2 = 3;      // rows that are multiplied straight from the packed tile
 static constexpr int kPlainPanelAvx2 = 6;  // with two vectors a row, twelve sums of the sixteen registers
-// Bytes; a block's arithmetic hides about 100 ns of memory.
-static constexpr std::size_t kPrefetchAvx2 = 2048;
 static constexpr int kUnpackedWords = 2 * 512;  // bytes of an unpacked block's codes
 
 void quantise_avx2(const PanelToQuantise& panel, std::int64_t first, std::int64_t last);

@@ -93,21 +93,7 @@ inline __attribute__((always_inline)) void add_block_group(const std::uint8_t* b
     sums[m][0] = sums[m][1] = F.bits == 8 ? _mm256_setzero_si256()
                                           : first_sum<F.affine>(corrections[m * row_blocks * F.groups]);
   add_runs<F, G * 8 / F.groups, (G + 1) * 8 / F.groups, Unpacked, Rows>(block, x, sums);
-#pragma GCC unroll 2
-  for (int h = 0; h < 2; ++h) {
-    __m256 scale, minimum = _mm256_setzero_ps();
-    scales(h, scale, minimum);
-#pragma GCC unroll 8
-    for (int m = 0; m < Rows; ++m)
-      acc[m][h] = add_group<F.affine>(acc[m][h], sums[m][h], scale, minimum, x_scales[m * row_blocks],
-                                      corrections[m * row_blocks * F.groups]);
-  }
-}
-
-template <int Rows>
-inline __attribute__((always_inline)) void clear(__m256 (&acc)[Rows][2]) {
-#pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
+  add_sums<F.affine>(acc, sums, scales, x_scales, row_blocks, corrections, row_blocks * F.groups);
 }
 
 template <PackFormat F, int Rows>
@@ -115,11 +101,9 @@ void packed_tile(const std::uint8_t* tile, const Activations& x, const std::uint
                  const OutTile& out) {
   __m256 acc[Rows][2];
   clear(acc);
-  const std::uint8_t* unit = tile;
-  const std::uint8_t* block = tile + header_bytes(F);
-  for (std::int64_t b = 0; b < x.row_blocks; ++b) {
-    for (int i = 0; i < block_bytes(F); i += 64)
-      _mm_prefetch(reinterpret_cast<const char*>(block) + kPrefetchAvx2 + i, _MM_HINT_T0);
+  each_block<F>(tile, x.row_blocks, [&](std::int64_t b, const std::uint8_t* unit, const std::uint8_t* block)
+                                        __attribute__((always_inline)) {
+    prefetch_behind<F>(block);
     const ActivationBlock* xs[Rows];
 #pragma GCC unroll 4
     for (int m = 0; m < Rows; ++m) xs[m] = x.blocks + m * x.row_blocks + b;
@@ -132,12 +116,7 @@ void packed_tile(const std::uint8_t* tile, const Activations& x, const std::uint
     };
     group.template operator()<0>();
     if constexpr (F.groups == 2) group.template operator()<1>();
-    block += block_bytes(F);
-    if (unit_blocks(F) == 1 || (b + 1) % unit_blocks(F) == 0) {
-      unit = block;
-      block += header_bytes(F);
-    }
-  }
+  });
 #pragma GCC unroll 4
   for (int m = 0; m < Rows; ++m) store_row(acc[m], m, 0, out);
 }
@@ -209,7 +188,7 @@ inline __attribute__((always_inline)) void unpack_vectors(const std::uint8_t* bl
 
 template <PackFormat F>
 void unpack(const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to) {
-  each_block<F>(tile, cols, [&](std::int64_t b, const std::uint8_t* unit, const std::uint8_t* block) {
+  each_block<F>(tile, cols / kBlock, [&](std::int64_t b, const std::uint8_t* unit, const std::uint8_t* block) {
     unpack_vectors<F, 0>(block, to.codes + kBlockCodes * b);
     unpack_scales<F>(unit, block, b, to);
   });

@@ -114,13 +114,26 @@ static inline __attribute__((always_inline)) void load_scale(const std::uint8_t*
   }
 }
 
-// `use(b, unit, block)` for every block of a tile.
+// `use(b, unit, block)` for every block of a tile in order; `unit` has the header of the K formats.
 template <PackFormat F, typename Use>
-static inline __attribute__((always_inline)) void each_block(const std::uint8_t* tile, std::int64_t cols, Use use) {
-  for (std::int64_t b = 0; b < cols / kBlock; ++b) {
-    const std::uint8_t* unit = tile + b / unit_blocks(F) * unit_bytes(F);
-    use(b, unit, unit + header_bytes(F) + b % unit_blocks(F) * block_bytes(F));
+static inline __attribute__((always_inline)) void each_block(const std::uint8_t* tile, std::int64_t blocks, Use use) {
+  const std::uint8_t* unit = tile;
+  const std::uint8_t* block = tile + header_bytes(F);
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    use(b, unit, block);
+    block += block_bytes(F);
+    if (unit_blocks(F) == 1 || (b + 1) % unit_blocks(F) == 0) {
+      unit = block;
+      block += header_bytes(F);
+    }
   }
+}
+
+// For tiles that are read once.
+template <PackFormat F>
+static inline __attribute__((always_inline)) void prefetch_behind(const std::uint8_t* block) {
+  for (int i = 0; i < block_bytes(F); i += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(block) + kPrefetchAhead + i, _MM_HINT_T0);
 }
 
 template <PackFormat F>
@@ -189,6 +202,30 @@ static inline __attribute__((always_inline)) __m256 add_group(__m256 acc, __m256
   if constexpr (Affine)
     acc = _mm256_fmadd_ps(w_minimum, _mm256_set1_ps(__builtin_bit_cast(float, correction)), acc);
   return acc;
+}
+
+// The same of all rows and both halves of a tile. `scales(h, scale, minimum)` gives those of tile rows 8 h .. 8 h + 7;
+// entries of x_scales and corrections are `x_step` and `correction_step` apart between rows.
+template <bool Affine, int Rows, typename Scales>
+static inline __attribute__((always_inline)) void add_sums(__m256 (&acc)[Rows][2], const __m256i (&sums)[Rows][2],
+                                                           Scales scales, const float* x_scales, std::int64_t x_step,
+                                                           const std::uint32_t* corrections,
+                                                           std::int64_t correction_step) {
+#pragma GCC unroll 2
+  for (int h = 0; h < 2; ++h) {
+    __m256 scale, minimum = _mm256_setzero_ps();
+    scales(h, scale, minimum);
+#pragma GCC unroll 8
+    for (int m = 0; m < Rows; ++m)
+      acc[m][h] = add_group<Affine>(acc[m][h], sums[m][h], scale, minimum, x_scales[m * x_step],
+                                    corrections[m * correction_step]);
+  }
+}
+
+template <int Rows>
+static inline __attribute__((always_inline)) void clear(__m256 (&acc)[Rows][2]) {
+#pragma GCC unroll 8
+  for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
 }
 
 static inline void store_row(const __m256 (&acc)[2], std::int64_t row, int first, const OutTile& out) {

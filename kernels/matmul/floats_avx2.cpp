@@ -48,22 +48,15 @@ inline __attribute__((always_inline)) void each_column(const std::uint8_t* block
 // `use(k, low, high)` for every column of the tile, in order.
 template <PackFormat F, typename Use>
 inline __attribute__((always_inline)) void each_weight(const std::uint8_t* tile, std::int64_t cols, Use use) {
-  const std::uint8_t* unit = tile;
-  const std::uint8_t* block = tile + header_bytes(F);
-  for (std::int64_t b = 0; b < cols / kBlock; ++b) {
-    for (int i = 0; i < block_bytes(F); i += 64)
-      _mm_prefetch(reinterpret_cast<const char*>(block) + kPrefetchAvx2 + i, _MM_HINT_T0);
+  each_block<F>(tile, cols / kBlock, [&](std::int64_t b, const std::uint8_t* unit, const std::uint8_t* block)
+                                         __attribute__((always_inline)) {
+    prefetch_behind<F>(block);
     const auto at = [&](int k, __m256 low, __m256 high) __attribute__((always_inline)) {
       use(b * kBlock + k, low, high);
     };
     each_column<F, 0, 8 / F.groups>(block, scales_of<F>(unit, block, 0), at);
     if constexpr (F.groups == 2) each_column<F, 4, 8>(block, scales_of<F>(unit, block, 1), at);
-    block += block_bytes(F);
-    if (unit_blocks(F) == 1 || (b + 1) % unit_blocks(F) == 0) {
-      unit = block;
-      block += header_bytes(F);
-    }
-  }
+  });
 }
 
 template <PackFormat F>
@@ -77,8 +70,7 @@ void decode(const std::uint8_t* tile, std::int64_t cols, float* out) {
 template <PackFormat F, int Rows>
 void tile_rows(const std::uint8_t* tile, const PlainRows& x, std::int64_t cols, const OutTile& out) {
   __m256 acc[Rows][2];
-#pragma GCC unroll 4
-  for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
+  clear(acc);
   each_weight<F>(tile, cols, [&](std::int64_t k, __m256 low, __m256 high) __attribute__((always_inline)) {
 #pragma GCC unroll 4
     for (int m = 0; m < Rows; ++m) {

@@ -32,8 +32,7 @@ template <int Groups, bool Affine, int Rows>
 void tile_by_rows(const UnpackedTile& w, int first, const Activations& x, const std::uint32_t* corrections,
                   std::int64_t row, const OutTile& out) {
   __m256 acc[Rows][2];
-#pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
+  clear(acc);
   const ActivationBlock* xs[Rows];
   for (int m = 0; m < Rows; ++m) xs[m] = x.blocks + (row + m) * x.row_blocks;
   for (std::int64_t b = 0; b < x.row_blocks; ++b) {
@@ -45,17 +44,12 @@ void tile_by_rows(const UnpackedTile& w, int first, const Activations& x, const 
         sums[m][0] = sums[m][1] = first_sum<Affine>(correction[m * x.row_blocks * Groups]);
       add_pairs<G * kPairs / Groups, (G + 1) * kPairs / Groups, Rows>(w.codes + kUnpackedWords * b, xs, sums);
       const std::int64_t at = (b * Groups + G) * kTile;
-#pragma GCC unroll 2
-      for (int h = 0; h < 2; ++h) {
-        const __m256 scale = _mm256_loadu_ps(w.scales + at + 8 * h);
-        __m256 minimum = _mm256_setzero_ps();
+      const auto scales = [&](int h, __m256& scale, __m256& minimum) __attribute__((always_inline)) {
+        scale = _mm256_loadu_ps(w.scales + at + 8 * h);
         if constexpr (Affine) minimum = _mm256_loadu_ps(w.minimums + at + 8 * h);
-#pragma GCC unroll 8
-        for (int m = 0; m < Rows; ++m)
-          acc[m][h] =
-              add_group<Affine>(acc[m][h], sums[m][h], scale, minimum, x.scales[(row + m) * x.row_blocks + b],
-                                correction[m * x.row_blocks * Groups]);
-      }
+      };
+      add_sums<Affine>(acc, sums, scales, x.scales + row * x.row_blocks + b, x.row_blocks, correction,
+                       x.row_blocks * Groups);
     };
     group.template operator()<0>();
     if constexpr (Groups == 2) group.template operator()<1>();

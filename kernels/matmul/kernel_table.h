@@ -66,6 +66,7 @@ struct OutTile {
 };
 
 inline constexpr int kPlainTiles = 4;
+static constexpr std::size_t kPrefetchAhead = 2048;  // bytes; a block's arithmetic hides about 100 ns of memory
 
 // The rows of x for the plain formats: `stride` floats apart, or in panels of KernelTable::plain_panel (the
 // last may be smaller) in which element k of row r of R is entry k R + r, so that a step of k reads one cache

@@ -87,7 +87,10 @@ class Batch {
   void plan_floats(const PackedMatrix& w) {
     const auto size = static_cast<std::size_t>(rows_ * cols_);
     const bool rounds = !is_plain(w.dtype()) && w.activation() == ActivationFormat::kBf16;
-    if (rounds && rounded_.x == nullptr) rounded_ = {exec_.scratch.take_array<float>(size).data(), cols_};
+    if (rounds && rounded_.x == nullptr) {
+      rounded_room_ = exec_.scratch.take_array<float>(size).data();
+      rounded_ = {rounded_room_, cols_};
+    }
     if (!is_plain(w.dtype()) && rows_ <= table_.float_up_to) return;
     FloatRows& x = rounds ? rounded_ : floats_;
     if (x.panels == nullptr && rows_ > 1 && table_.plain_panel > 1)
@@ -138,7 +141,7 @@ class Batch {
     exec_.threads.parallel_for(rows_, 1, [&](std::size_t begin, std::size_t end, int) {
       for (auto r = static_cast<std::int64_t>(begin); r < static_cast<std::int64_t>(end); ++r)
         std::transform(floats_.x + r * x_stride_, floats_.x + r * x_stride_ + cols_,
-                       const_cast<float*>(rounded_.x) + r * cols_, to_bf16);
+                       rounded_room_ + r * cols_, to_bf16);
     });
   }
 
@@ -202,6 +205,7 @@ class Batch {
   std::size_t steps_ = 0;
   Activations quantised_;
   FloatRows floats_, rounded_;  // x, and rounded to bfloat16
+  float* rounded_room_ = nullptr;
   float* decoded_ = nullptr;    // a tile for each worker
   UnpackRoom unpacked_;
 };

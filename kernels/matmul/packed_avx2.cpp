@@ -38,13 +38,10 @@ template <PackFormat F, int Rows>
 void tile_rows(const std::uint8_t* tile, const Activations& x, const std::uint32_t* corrections,
                const OutTile& out) {
   __m256 acc[Rows][2];
-#pragma GCC unroll 4
-  for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_ps();
-  const std::uint8_t* unit = tile;
-  const std::uint8_t* block = tile + header_bytes(F);
-  for (std::int64_t b = 0; b < x.row_blocks; ++b) {
-    for (int i = 0; i < block_bytes(F); i += 64)
-      _mm_prefetch(reinterpret_cast<const char*>(block) + kPrefetchAvx2 + i, _MM_HINT_T0);
+  clear(acc);
+  each_block<F>(tile, x.row_blocks, [&](std::int64_t b, const std::uint8_t* unit, const std::uint8_t* block)
+                                        __attribute__((always_inline)) {
+    prefetch_behind<F>(block);
     const ActivationBlock* xs[Rows];
 #pragma GCC unroll 4
     for (int m = 0; m < Rows; ++m) xs[m] = x.blocks + m * x.row_blocks + b;
@@ -55,25 +52,14 @@ void tile_rows(const std::uint8_t* tile, const Activations& x, const std::uint32
       for (int m = 0; m < Rows; ++m)
         sums[m][0] = sums[m][1] = first_sum<F.affine>(correction[m * x.row_blocks * F.groups]);
       add_vectors<F, G * 8 / F.groups, (G + 1) * 8 / F.groups, Rows>(block, xs, sums);
-#pragma GCC unroll 2
-      for (int h = 0; h < 2; ++h) {
-        __m256 scale, minimum = _mm256_setzero_ps();
+      const auto scales = [&](int h, __m256& scale, __m256& minimum) __attribute__((always_inline)) {
         load_scale<F>(unit, block + code_bytes(F), G, 8 * h, scale, minimum);
-#pragma GCC unroll 4
-        for (int m = 0; m < Rows; ++m)
-          acc[m][h] =
-              add_group<F.affine>(acc[m][h], sums[m][h], scale, minimum, x.scales[m * x.row_blocks + b],
-                                  correction[m * x.row_blocks * F.groups]);
-      }
+      };
+      add_sums<F.affine>(acc, sums, scales, x.scales + b, x.row_blocks, correction, x.row_blocks * F.groups);
     };
     group.template operator()<0>();
     if constexpr (F.groups == 2) group.template operator()<1>();
-    block += block_bytes(F);
-    if (unit_blocks(F) == 1 || (b + 1) % unit_blocks(F) == 0) {
-      unit = block;
-      block += header_bytes(F);
-    }
-  }
+  });
 #pragma GCC unroll 4
   for (int m = 0; m < Rows; ++m) store_row(acc[m], m, 0, out);
 }

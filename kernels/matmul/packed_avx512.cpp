@@ -11,8 +11,7 @@
 namespace consort::matmul_detail {
 namespace {
 
-constexpr int kPanel = 8;                     // 16 sums and 8 results of the 32 registers
-constexpr std::size_t kPrefetchAhead = 2048;  // bytes; a block's arithmetic hides about 100 ns of memory
+constexpr int kPanel = 8;  // 16 sums and 8 results of the 32 registers
 
 struct UnitHeader {
   __m512 d, dmin;  // dmin with its sign turned: minimums are subtracted

@@ -35,10 +35,12 @@ std::vector<double> half_steps(const float* x, std::int64_t cols, bool block_for
 void matmul_reference(TensorView x, const PackedMatrix& w, const float* bias, float* expected, float* bound) {
   const std::int64_t rows = x.rows(), cols = x.cols(), outputs = w.rows();
   const bool quantised = !matmul_detail::is_plain(w.dtype());
-  const bool integers = quantised && (w.activation() == ActivationFormat::kInt16 || w.activation() == ActivationFormat::kInt8);
-  // Additions an output goes through: one a column, or two (sum and minimum) a group of 16 or 32.
-  const double additions =
-      integers ? 4.0 + 4.0 * static_cast<double>(cols) / 16 : 4.0 + static_cast<double>(cols);
+  const bool integers =
+      quantised && (w.activation() == ActivationFormat::kInt16 || w.activation() == ActivationFormat::kInt8);
+  // Additions an output goes through: one a column, or two (sum and minimum) a group of 16 or 32. Decoding a weight
+  // rounds twice.
+  const double additions = integers ? 4.0 + 4.0 * static_cast<double>(cols) / 16
+                                    : (quantised ? 4.0 : 2.0) + static_cast<double>(cols);
   std::vector<std::vector<double>> steps;
   for (std::int64_t m = 0; m < rows; ++m)
     steps.push_back(half_steps(x.as<float>() + m * cols, cols, quantised, w.activation()));

@@ -22,7 +22,7 @@ inline __attribute__((always_inline)) void unpack_vectors(const std::uint8_t* bl
 
 template <PackFormat F>
 void unpack(const std::uint8_t* tile, std::int64_t cols, const UnpackedTile& to) {
-  each_block<F>(tile, cols, [&](std::int64_t b, const std::uint8_t* unit, const std::uint8_t* block) {
+  each_block<F>(tile, cols / kBlock, [&](std::int64_t b, const std::uint8_t* unit, const std::uint8_t* block) {
     unpack_vectors<F, 0>(block, to.codes + kUnpackedWords * b);
     unpack_scales<F>(unit, block, b, to);
   });

@@ -18,6 +18,10 @@ namespace consort {
 
 inline constexpr int kByteSymbols = 257;  // 256 bytes and the end
 inline constexpr int kEndSymbol = 256;
+// White space of ASCII, where pre-tokenizers begin words.
+constexpr bool is_white(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 // All tokens whose bytes begin with one string of `depth` bytes: [begin, end) of the sorted order.
 struct TrieNode {

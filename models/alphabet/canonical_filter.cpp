@@ -31,8 +31,7 @@ bool CanonicalFilter::allows(std::span<const TokenId> before, TokenId next) cons
   const TokenId last = before.empty() ? -1 : before.back();
   if (ends_with(text, at, end, last, next)) return true;
   const char tail = own.empty() ? 'a' : own.back();
-  const bool white = tail == ' ' || (tail >= '\t' && tail <= '\r');
-  return white && ends_with(text + "a", at, end, last, next);
+  return is_white(tail) && ends_with(text + "a", at, end, last, next);
 }
 
 }  // namespace consort

@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <string>
 
+#include "models/alphabet/byte_vocabulary.h"
+
 namespace consort {
 namespace {
 
 constexpr std::size_t kLongestWord = 48;
-
-bool begins_word(const std::string& bytes) {
-  const auto c = static_cast<unsigned char>(bytes.front());
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 }  // namespace
 
@@ -26,8 +23,8 @@ OwnCut own_cut(const Tokenizer& tokenizer, std::string_view text) {
     cut.word.push_back({cut.before.back(), static_cast<std::uint32_t>(bytes.size())});
     cut.word_bytes += bytes.size();
     cut.before.pop_back();
-    word = word || bytes.find_first_not_of(" \t\n\r") != std::string::npos;
-    if (begins_word(bytes) && word) break;
+    word = word || !std::all_of(bytes.begin(), bytes.end(), is_white);
+    if (word && is_white(bytes.front())) break;
   }
   std::reverse(cut.word.begin(), cut.word.end());
   return cut;

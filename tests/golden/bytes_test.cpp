@@ -22,11 +22,6 @@ namespace {
 
 const char* const kModels[] = {"smollm2-135m-instruct", "gemma-3-270m"};
 
-bool full() {
-  const char* v = std::getenv("CONSORT_GOLDEN_FULL");
-  return v != nullptr && *v == '1';
-}
-
 // A model behind its engine, stepped by hand.
 struct Engine {
   explicit Engine(const std::string& id) : rig(shared_rig(id)) {
@@ -186,7 +181,7 @@ TEST(ByteModels, AgreeWithEnumerationOfAllCovers) {
     const Tokenizer& tokenizer = engine.engine->tokenizer();
     double worst = 0;
     int rows = 0;
-    for (const auto& [before, text] : strings(full() ? 20 : 1)) {
+    for (const auto& [before, text] : strings(full_run() ? 20 : 1)) {
       ByteScoreJob job = engine.job(text, 1e-8);
       job.cover.max_states = 1024;
       if (job.bos) job.prompt.push_back(*job.bos);
@@ -219,7 +214,7 @@ double bits(const std::vector<double>& logprobs, std::size_t bytes) {
 // bits behind a word that goes on in other tokens, which a whole text does not notice).
 std::string sample(const char* file, std::size_t bytes) {
   std::string text = read_text(data_path(file));
-  if (full()) return text;
+  if (full_run()) return text;
   const std::size_t stop = text.rfind(". ", bytes);
   text.resize(stop == std::string::npos ? text.find_last_of(" \n", bytes) : stop + 1);
   return text;
@@ -268,10 +263,10 @@ TEST(ByteModels, SessionsLoseLittleByPruning) {
     Engine& engine = shared_engine(id);
     for (const char* file : {"text_english.txt", "text_code.txt"}) {
       const std::string whole = read_text(data_path(file));
-      const std::string before = whole.substr(0, 200), text = whole.substr(200, full() ? 2000 : 120);
+      const std::string before = whole.substr(0, 200), text = whole.substr(200, full_run() ? 2000 : 120);
       const auto tokens = static_cast<double>(engine.engine->tokenizer().encode(text).size());
       const double scale = std::log(2.0) * static_cast<double>(text.size());
-      const auto exact = Session(engine, before, 0, full() ? 1e-6 : 1e-5).say({0, text, 0}, false);
+      const auto exact = Session(engine, before, 0, full_run() ? 1e-6 : 1e-5).say({0, text, 0}, false);
       for (const double prune : {1e-3, 3e-3, 1e-2, 3e-2}) {
         const auto got = Session(engine, before, 0, prune).say({0, text, 0}, false);
         const double excess = (exact.logprobs_nats[0] - got.logprobs_nats[0]) / scale;
@@ -283,7 +278,7 @@ TEST(ByteModels, SessionsLoseLittleByPruning) {
             "%s %s: prune %.3f costs %+.5f bits per byte; %.2f rows a token (exact: %.2f), healed %d\n", id,
             file, prune, excess, static_cast<double>(got.forwards) / tokens,
             static_cast<double>(exact.forwards) / tokens, got.healed);
-        if (!full()) break;
+        if (!full_run()) break;
       }
     }
   }

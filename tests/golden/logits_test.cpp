@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -42,12 +41,6 @@ double top_divergence(const float* ref_logits, const std::int32_t* ids, double r
   const double ref_rest = 1 - ref_mass, our_rest = 1 - our_mass;
   if (ref_rest > 1e-9 && our_rest > 1e-12) kl += ref_rest * std::log(ref_rest / our_rest);
   return kl;
-}
-
-// All prompts, or two.
-bool full() {
-  const char* v = std::getenv("CONSORT_GOLDEN_FULL");
-  return v != nullptr && *v == '1';
 }
 
 struct Agreement {
@@ -119,7 +112,7 @@ TEST_P(Golden, ActivationsAreAsExactAsTheySay) {
   for (const auto& kind : kinds) {
     Rig rig(GetParam(), 2, Precision::kFile, kind.format);
     Agreement sum;
-    for (int p = 0; p < (full() ? 8 : 2); ++p) compare_prompt(rig, *ref, "p" + std::to_string(p), sum);
+    for (int p = 0; p < (full_run() ? 8 : 2); ++p) compare_prompt(rig, *ref, "p" + std::to_string(p), sum);
     const double kl = sum.kl_sum / sum.positions;
     std::printf("activations %s %s: %d positions, KL mean %.3g max %.3g, top-1 %.4f\n", GetParam().c_str(),
                 std::string(activation_name(kind.format)).c_str(), sum.positions, kl, sum.kl_max,

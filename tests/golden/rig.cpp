@@ -56,6 +56,11 @@ std::string model_path(const std::string& id) {
   return folder;
 }
 
+bool full_run() {
+  const char* v = std::getenv("CONSORT_GOLDEN_FULL");
+  return v != nullptr && *v == '1';
+}
+
 std::string data_path(const std::string& name) {
   return std::string(CONSORT_SOURCE_DIR) + "/tests/golden/data/" + name;
 }

@@ -18,6 +18,7 @@ namespace consort::golden {
 
 // ${CONSORT_MODELS_DIR:-~/.cache/consort/models}/<id>/<file>
 std::string model_path(const std::string& id);
+bool full_run();  // CONSORT_GOLDEN_FULL=1: everything, which takes minutes; otherwise a part
 std::string data_path(const std::string& name);  // tests/golden/data/<name>
 std::string read_text(const std::string& path);  // fails the test when it cannot
 

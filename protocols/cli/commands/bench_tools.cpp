@@ -111,18 +111,20 @@ Result<Arithmetic> arithmetic_of(const CliContext& c, const std::string& model) 
   CONSORT_TRY(catalogue, open_catalogue(c));
   CONSORT_TRY(path, catalogue.resolve(model));
   CONSORT_TRY(source, open_weights(path));
-  double all = 0, quantised = 0;
+  double all = 0, blocks = 0, bytes = 0;
   for (const TensorEntry& t : source->tensors()) {
     const auto elements = static_cast<double>(t.view.elements());
     all += elements;
-    if (dtype_info(t.view.dtype).block > 1 || dtype_info(t.view.dtype).bytes == 1) quantised += elements;
+    if (dtype_info(t.view.dtype).block > 1)
+      blocks += elements;
+    else if (dtype_info(t.view.dtype).bytes == 1)
+      bytes += elements;
   }
-  // An encoder's embedding may stay in floats beside quantised products.
-  const bool integers = 4 * quantised > all;
+  // An encoder's embedding may stay in floats beside quantised products. --activations is for block formats.
+  if (4 * (blocks + bytes) <= all) return c.options.precision == "int16" ? Arithmetic::kInt16 : Arithmetic::kFloat32;
   const ActivationFormat activation = *activation_of(c.options.activations);
-  if (integers && source->architecture() != "bert" && activation == ActivationFormat::kInt8) return Arithmetic::kInt8;
-  if (integers && source->architecture() != "bert" && activation != ActivationFormat::kInt16) return Arithmetic::kFloat32;
-  return integers || c.options.precision == "int16" ? Arithmetic::kInt16 : Arithmetic::kFloat32;
+  if (blocks <= bytes || activation == ActivationFormat::kInt16) return Arithmetic::kInt16;
+  return activation == ActivationFormat::kInt8 ? Arithmetic::kInt8 : Arithmetic::kFloat32;
 }
 
 // The first tenth and the last tenth of a vocabulary hold control and unused tokens.
